@@ -1,0 +1,82 @@
+import js from '@eslint/js';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const inexactMath = ['log', 'log2', 'log10', 'log1p', 'exp', 'expm1', 'pow', 'sin', 'cos', 'tan', 'cbrt', 'hypot'];
+
+export default defineConfig(
+  { ignores: ['dist/', 'examples/', 'node_modules/'] },
+  js.configs.recommended,
+  tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ['*.js', 'scripts/*.mjs'] } },
+      globals: { URL: 'readonly' },
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/restrict-template-expressions': 'off',
+    },
+  },
+  {
+    files: ['eslint.config.js', 'scripts/*.mjs'],
+    extends: [tseslint.configs.disableTypeChecked],
+  },
+  {
+    // Workflow code is replayed: nothing in it may touch the outside world.
+    files: ['src/workflows/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: '^node:', message: 'Workflow code runs in a sandbox without Node built-ins: use an activity.' },
+            {
+              regex: '^(fs|path|crypto|os|http|https|net|stream|zlib|child_process|worker_threads)(/|$)',
+              message: 'Workflow code runs in a sandbox without Node built-ins: use an activity.',
+            },
+            {
+              regex: '^(@aws-sdk/|@smithy/|@temporalio/(client|worker|activity|envconfig))',
+              message: 'Workflow code holds orchestration only: SDK clients belong to activities.',
+            },
+            {
+              regex: '^\\.\\./(storage|formats|shuffle|verify|stack|cli)/',
+              allowTypeImports: true,
+              message: 'Workflow code may import only types from the domain folders.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    // Domain code knows nothing of Temporal.
+    files: ['src/{storage,formats,shuffle,verify}/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^@temporalio/', message: 'Domain code knows nothing of Temporal.' }] },
+      ],
+    },
+  },
+  {
+    // The permutation must not depend on the engine: ECMAScript leaves the last bits of these functions open.
+    files: ['src/shuffle/**/*.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...inexactMath.map((property) => ({
+          object: 'Math',
+          property,
+          message: 'Its last bits differ between engines: the permutation uses + - * / and sqrt only.',
+        })),
+      ],
+    },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: { '@typescript-eslint/no-unused-expressions': 'off' },
+  },
+);
