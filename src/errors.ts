@@ -99,3 +99,121 @@ export class DatasetConflict extends RiffleError {
 export class UploadConflict extends RiffleError {
   readonly code = 'UploadConflict';
 }
+
+/** S3 understood a request and refused it; the same request will never succeed. */
+export class StorageRefused extends RiffleError {
+  readonly code = 'StorageRefused';
+  override readonly refusal = false;
+}
+
+/** This machine's clock is too far from the S3 server's for a signature to be accepted. */
+export class ClockSkewed extends RiffleError {
+  readonly code = 'ClockSkewed';
+}
+
+/** A server of the embedded stack was not found, and there is no Go toolchain to build it with. */
+export class BinariesMissing extends RiffleError {
+  readonly code = 'BinariesMissing';
+}
+
+/** A program that an environment variable names is not there, or not of a usable version. */
+export class BinaryUnusable extends RiffleError {
+  readonly code = 'BinaryUnusable';
+}
+
+/** `go install` of a server failed. */
+export class BinaryBuildFailed extends RiffleError {
+  readonly code = 'BinaryBuildFailed';
+}
+
+/** Another process runs the embedded stack of this folder. */
+export class StackBusy extends RiffleError {
+  readonly code = 'StackBusy';
+}
+
+/** A server or a worker of the embedded stack did not start, or ended by itself. */
+export class StackFailed extends RiffleError {
+  readonly code = 'StackFailed';
+  override readonly refusal = false;
+}
+
+/** No plan exists that keeps a task within `memory`; `leastMemory` (bytes) is the least that works. */
+export class MemoryTooSmall extends RiffleError {
+  readonly code = 'MemoryTooSmall';
+}
+
+/** The output prefix is the input prefix, lies inside it, or holds it. */
+export class OutputOverlapsInput extends RiffleError {
+  readonly code = 'OutputOverlapsInput';
+}
+
+/** The output prefix holds objects that are not this shuffle's. */
+export class OutputForeign extends RiffleError {
+  readonly code = 'OutputForeign';
+}
+
+/** The output prefix belongs to a shuffle of another layout. */
+export class LayoutMismatch extends RiffleError {
+  readonly code = 'LayoutMismatch';
+}
+
+/** plan.json is not what riffle wrote. */
+export class PlanDamaged extends RiffleError {
+  readonly code = 'PlanDamaged';
+}
+
+/** Another workflow is at work on the same output. */
+export class OutputBusy extends RiffleError {
+  readonly code = 'OutputBusy';
+}
+
+/** The input is riffle's own output, and this seed and layout would apply the same permutation once more. */
+export class SelfShuffle extends RiffleError {
+  readonly code = 'SelfShuffle';
+}
+
+/** What earlier tasks wrote is missing or corrupt; `pass` and `tasks` name the tasks that must be done again. */
+export class WorkDamaged extends RiffleError {
+  readonly code = 'WorkDamaged';
+  override readonly refusal = false;
+}
+
+/** Counts or multiset digests of two passes differ: records were lost, doubled or altered. */
+export class RecordsUnaccounted extends RiffleError {
+  readonly code = 'RecordsUnaccounted';
+  override readonly refusal = false;
+}
+
+/** Tasks failed for good; the others of their pass have finished. */
+export class TasksFailed extends RiffleError {
+  readonly code = 'TasksFailed';
+  override readonly refusal = false;
+}
+
+/** `describe` found no shard file under the prefix. */
+export class ShardsMissing extends RiffleError {
+  readonly code = 'ShardsMissing';
+}
+
+/** A local file changed while it was being uploaded. */
+export class FileChanged extends RiffleError {
+  readonly code = 'FileChanged';
+  override readonly refusal = false;
+}
+
+/** Two datasets have different columns, so that their records cannot be compared. */
+export class DatasetsDiffer extends RiffleError {
+  readonly code = 'DatasetsDiffer';
+}
+
+/** A task made no progress for a minute. */
+export class TaskStalled extends RiffleError {
+  readonly code = 'TaskStalled';
+  override readonly retryable = true;
+  override readonly refusal = false;
+}
+
+/** No Temporal server answers. */
+export class TemporalUnreachable extends RiffleError {
+  readonly code = 'TemporalUnreachable';
+}

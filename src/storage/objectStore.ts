@@ -37,6 +37,19 @@ export interface GetOptions extends CallOptions {
   readonly ifMatch?: string | undefined;
 }
 
+/**
+ * A part that is read when its turn comes, so that an object larger than memory can be written. `read` gives `length`
+ * bytes, may be called again (a retry), and rejects when its source changed; the upload is then aborted and rejects
+ * with the same error.
+ */
+export interface LazyPart {
+  readonly length: number;
+  read(): Promise<Uint8Array>;
+}
+
+/** One part of an object to write. */
+export type Part = Uint8Array | LazyPart;
+
 export type PutOutcome = { readonly created: true; readonly etag: string } | { readonly created: false };
 
 export interface ObjectStore {
@@ -61,13 +74,13 @@ export interface ObjectStore {
   ): Promise<{ data: Uint8Array; etag: string } | undefined>;
 
   /** Writes an object, replacing what is there. `parts` are concatenated; more than one part makes a multipart upload. */
-  put(object: ObjectLocation, parts: readonly Uint8Array[], options?: CallOptions): Promise<{ etag: string }>;
+  put(object: ObjectLocation, parts: readonly Part[], options?: CallOptions): Promise<{ etag: string }>;
 
   /**
    * Writes an object only where none is (`If-None-Match: *`). `{created: false}` says that something is there: it may
    * be this very call's own earlier attempt whose answer was lost, so the caller compares contents.
    */
-  putIfAbsent(object: ObjectLocation, parts: readonly Uint8Array[], options?: CallOptions): Promise<PutOutcome>;
+  putIfAbsent(object: ObjectLocation, parts: readonly Part[], options?: CallOptions): Promise<PutOutcome>;
 
   /** All objects whose keys start with `prefix`, in byte order of the keys; with `delimiter: '/'` only those directly below. */
   list(bucket: string, prefix: string, options?: CallOptions & { delimiter?: '/' }): AsyncIterable<ListedObject>;

@@ -1,0 +1,13 @@
+import { draw } from './draw.js';
+
+/** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
+const benches: Record<string, () => Promise<void>> = { draw };
+
+const name = process.argv[2] ?? '';
+const bench = benches[name];
+if (bench === undefined) {
+  console.error(`No bench is called "${name}". There are: ${Object.keys(benches).join(', ')}.`);
+  process.exitCode = 2;
+} else {
+  await bench();
+}

@@ -1,0 +1,92 @@
+import { Context } from '@temporalio/activity';
+import { createHash } from 'node:crypto';
+import { parseShuffleInput } from '../shuffle/input.js';
+import type { ShuffleInput } from '../shuffle/input.js';
+import { parseVerifyInput } from '../verify/verifyRun.js';
+import type { VerifyInput } from '../verify/verifyRun.js';
+import type { Timing } from '../workflows/contract.js';
+import { attempt } from './attempt.js';
+
+/** What a run may use. */
+export interface Admission {
+  /** Tasks at once. */
+  readonly parallelism: number;
+  readonly timing: Timing;
+}
+
+/** Who works on an output. */
+export interface Holder {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Whether that workflow is still open. */
+  readonly open: boolean;
+}
+
+/** Activities that look at inputs and at the cluster, not at data. */
+export interface AdmissionActivities {
+  admitShuffle(input: unknown): Promise<Admission & { input: ShuffleInput; lock: string }>;
+  admitVerify(input: unknown): Promise<Admission & { input: VerifyInput }>;
+  /** The root workflow behind the run that holds an output; undefined when nobody does. */
+  findHolder(lock: string): Promise<Holder | undefined>;
+}
+
+/** @param heartbeatTimeout milliseconds */
+export function admissionActivities(heartbeatTimeout: number): AdmissionActivities {
+  const admit = async (parallelism: number | undefined): Promise<Admission> => ({
+    parallelism: parallelism ?? (await slotsOfPollers()),
+    timing: { heartbeatTimeout, searchAttributes: await knowsSearchAttributes() },
+  });
+  return {
+    admitShuffle: (input) =>
+      attempt(async () => {
+        const parsed = parseShuffleInput(input);
+        return { input: parsed, lock: lockOf(parsed.output), ...(await admit(parsed.parallelism)) };
+      }, true),
+    admitVerify: (input) =>
+      attempt(async () => ({ input: parseVerifyInput(input), ...(await admit(undefined)) }), true),
+    findHolder: (lock) => attempt(() => findHolder(lock)),
+  };
+}
+
+/** Workflow id under which one run at a time may work on an output. */
+export function lockOf(outputUri: string): string {
+  return `riffle-output-${createHash('sha256').update(outputUri).digest('hex').slice(0, 32)}`;
+}
+
+/** Sum of the slots that the pollers' identities state (`riffle/<kind>/<slots>@host:pid`). */
+async function slotsOfPollers(): Promise<number> {
+  const { client, info } = Context.current();
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: info.taskQueue },
+    taskQueueType: 2, // activities
+  });
+  const slots = (pollers ?? []).map(({ identity }) => Number(/^riffle\/\w+\/(\d+)@/.exec(identity ?? '')?.[1] ?? 0));
+  return Math.max(1, slots.reduce((sum, count) => sum + count, 0));
+}
+
+async function knowsSearchAttributes(): Promise<boolean> {
+  const { client } = Context.current();
+  try {
+    const known = await client.connection.operatorService.listSearchAttributes({ namespace: client.options.namespace });
+    const custom = known.customAttributes ?? {};
+    return 'RiffleStage' in custom && 'RiffleFailedTasks' in custom;
+  } catch {
+    // A cluster that does not let workers ask gets no search attributes; everything else works.
+    return false;
+  }
+}
+
+async function findHolder(lock: string): Promise<Holder | undefined> {
+  const { client } = Context.current();
+  const describe = async (workflowId: string, runId?: string): Promise<{ open: boolean; parent?: Holder }> => {
+    const { status, parentExecution } = await client.workflow.getHandle(workflowId, runId).describe();
+    const { workflowId: parentId, runId: parentRun } = parentExecution ?? {};
+    const parent = parentId && parentRun ? { workflowId: parentId, runId: parentRun, open: false } : undefined;
+    return { open: status.name === 'RUNNING', ...(parent ? { parent } : {}) };
+  };
+  const child = await describe(lock);
+  if (!child.open || !child.parent) return undefined;
+  const { open } = await describe(child.parent.workflowId, child.parent.runId);
+  return { ...child.parent, open };
+}

@@ -1,0 +1,101 @@
+import { PlanDamaged } from '../errors.js';
+import { commitShuffle, completePass } from '../shuffle/commit.js';
+import type { ShuffleResult } from '../shuffle/commit.js';
+import type { ShuffleInput } from '../shuffle/input.js';
+import { prepareShuffle } from '../shuffle/prepare.js';
+import { loadRun } from '../shuffle/run.js';
+import type { ShuffleRun } from '../shuffle/run.js';
+import { runTask } from '../shuffle/task.js';
+import type { ObjectStore } from '../storage/objectStore.js';
+import { parsePrefix } from '../storage/uri.js';
+import type { RunReference, TaskCall, TaskOutcome, Totals } from '../workflows/contract.js';
+import { attempt } from './attempt.js';
+
+/** What is left to do of a shuffle. */
+export interface ShuffleAgenda {
+  readonly run: RunReference;
+  readonly adoptedPlan: boolean;
+  readonly warnings: readonly string[];
+  readonly rows: number;
+  readonly recordBytes: number;
+  /** Tasks of each pass; the last one gathers. */
+  readonly tasks: readonly number[];
+  /** Passes that are complete already. */
+  readonly completedPasses: number;
+  /** The result, when all is done. */
+  readonly result: ShuffleResult | null;
+}
+
+export interface ShuffleActivities {
+  prepareShuffle(input: ShuffleInput): Promise<ShuffleAgenda>;
+  runShuffleTask(call: TaskCall<RunReference>): Promise<TaskOutcome>;
+  completeShufflePass(run: RunReference, pass: number, totals: Totals, keepIntermediates: boolean): Promise<void>;
+  commitShuffle(run: RunReference, adoptedPlan: boolean, keepIntermediates: boolean): Promise<ShuffleResult>;
+}
+
+/** Runs whose plans a worker keeps at hand. */
+const keptRuns = 4;
+
+export function shuffleActivities(store: ObjectStore): ShuffleActivities {
+  const runs = new Map<string, Promise<ShuffleRun>>();
+
+  /** Reads a plan once per worker, however many tasks it has. */
+  const open = (reference: RunReference, signal: AbortSignal): Promise<ShuffleRun> => {
+    const name = `${reference.output} ${reference.plan}`;
+    const known = runs.get(name);
+    if (known) return known;
+    const opening = openRun(store, reference, signal);
+    runs.set(name, opening);
+    opening.catch(() => runs.delete(name));
+    for (const oldest of runs.keys()) if (runs.size > keptRuns) runs.delete(oldest);
+    return opening;
+  };
+
+  return {
+    prepareShuffle: (input) =>
+      attempt(async ({ signal }) => {
+        const { run, adoptedPlan, warnings, completed, result } = await prepareShuffle(store, input, signal);
+        const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
+        return {
+          run: { input: input.input, output: input.output, plan: run.planDigest },
+          adoptedPlan,
+          warnings,
+          rows: run.dataset.rows,
+          recordBytes: run.recordBytes,
+          tasks: passes.map((pass) => run.geometry.taskCount(pass)),
+          completedPasses: completed?.pass ?? 0,
+          result: result ?? null,
+        };
+      }, true),
+
+    runShuffleTask: ({ scope, pass, task, redo }) =>
+      attempt(async (control) => {
+        const run = await open(scope, control.signal);
+        const input = parsePrefix(scope.input);
+        const { report, skipped } = await runTask(run, pass, task, redo, { store, input, ...control });
+        return { records: report.records, digest: report.digest, skipped };
+      }),
+
+    completeShufflePass: (reference, pass, { records, digest }, keepIntermediates) =>
+      attempt(async ({ signal }) => {
+        const run = await open(reference, signal);
+        await completePass(store, run, { pass, records, digest }, keepIntermediates, signal);
+      }),
+
+    commitShuffle: (reference, adoptedPlan, keepIntermediates) =>
+      attempt(async ({ signal }) => {
+        const run = await open(reference, signal);
+        return commitShuffle(store, run, { adoptedPlan, keepIntermediates }, signal);
+      }),
+  };
+}
+
+async function openRun(store: ObjectStore, reference: RunReference, signal: AbortSignal): Promise<ShuffleRun> {
+  const run = await loadRun(store, parsePrefix(reference.output), signal);
+  if (run?.planDigest === reference.plan) return run;
+  throw new PlanDamaged(
+    `${reference.output}/_riffle/plan.json is ${run ? 'another plan' : 'gone'} while a shuffle with plan ` +
+      `${reference.plan} runs. Restore it, or start the workflow again.`,
+    { output: reference.output },
+  );
+}

@@ -1,0 +1,51 @@
+import { WorkDamaged } from '../errors.js';
+import type { ObjectStore } from '../storage/objectStore.js';
+import type { Verdict } from '../verify/verdict.js';
+import { encodePart, readPart, VerifyRun } from '../verify/verifyRun.js';
+import type { VerifyInput } from '../verify/verifyRun.js';
+import type { VerifyPart } from '../verify/verifyTask.js';
+import type { TaskCall, TaskOutcome } from '../workflows/contract.js';
+import { attempt } from './attempt.js';
+
+export interface VerifyActivities {
+  prepareVerify(input: VerifyInput): Promise<{ tasks: number; bytes: number }>;
+  runVerifyTask(call: TaskCall<VerifyInput>): Promise<TaskOutcome>;
+  /** Puts the parts together and deletes them. */
+  judgeVerify(input: VerifyInput): Promise<Verdict>;
+}
+
+export function verifyActivities(store: ObjectStore): VerifyActivities {
+  return {
+    prepareVerify: (input) =>
+      attempt(async ({ signal }) => {
+        const run = await VerifyRun.open(store, input, signal);
+        return { tasks: run.taskCount, bytes: run.bytes };
+      }, true),
+
+    runVerifyTask: ({ scope, task, redo }) =>
+      attempt(async (control) => {
+        const run = await VerifyRun.open(store, scope, control.signal);
+        const done = redo ? undefined : await readPart(store, run, task, control.signal);
+        const part = done ?? (await run.runTask(task, { store, ...control }));
+        control.signal.throwIfAborted();
+        if (!done) await store.put(run.partLocation(task), [encodePart(part)], { signal: control.signal });
+        return { records: part.records, digest: part.digest, skipped: done !== undefined };
+      }),
+
+    judgeVerify: (input) =>
+      attempt(async ({ signal }) => {
+        const run = await VerifyRun.open(store, input, signal);
+        const parts: VerifyPart[] = [];
+        for (let task = 0; task < run.taskCount; task++) {
+          const part = await readPart(store, run, task, signal);
+          if (part) parts.push(part);
+          else throw new WorkDamaged(`Part ${task} of the verification is gone.`, { pass: 1, tasks: [task] });
+        }
+        const verdict = run.judge(parts);
+        const locations = parts.map((_, task) => run.partLocation(task));
+        await store.delete(locations[0]!.bucket, locations.map(({ key }) => key), { signal });
+        return verdict;
+      }),
+  };
+}
+

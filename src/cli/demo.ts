@@ -1,0 +1,112 @@
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe } from '../formats/describe.js';
+import { putDirectory } from '../formats/put.js';
+import { writeDataset } from '../formats/writeDataset.js';
+import type { ShuffleResult } from '../shuffle/commit.js';
+import { startEmbeddedStack } from '../stack/embeddedStack.js';
+import type { EmbeddedStack } from '../stack/embeddedStack.js';
+import { WorkerPool } from '../stack/workerPool.js';
+import { createS3Store } from '../storage/s3.js';
+import { formatPrefix, parsePrefix } from '../storage/uri.js';
+import type { Verdict } from '../verify/verdict.js';
+import { dataFolderName } from './environment.js';
+import { say } from './output.js';
+import { followProgress } from './progress.js';
+import { reported, startWorkflow } from './start.js';
+import { stopSignals } from './stopSignals.js';
+import { connectTemporal, workflowPage } from './temporal.js';
+import { verdictOutcome } from './verify.js';
+import { WorkflowFailedError } from '@temporalio/client';
+
+const workers = 2;
+const workerMemory = 1024 ** 3;
+
+/** The real activations that ship with riffle. */
+const sample = fileURLToPath(new URL('../../../examples/dump', import.meta.url));
+
+/** Small enough for a scatter pass, although the sample would fit in memory. */
+const shuffleSizes = { memory: '3MiB', outputShardRows: 1024, minSegment: '64KiB' };
+
+/**
+ * `riffle demo`: starts the embedded stack, shuffles the sample, verifies it and prints where to look.
+ * @param keep leave everything up until a signal
+ * @returns the exit code
+ */
+export async function demo({ keep }: { readonly keep: boolean }): Promise<number> {
+  const dataFolder = resolve(dataFolderName, 'demo');
+  const stop = stopSignals(() => undefined);
+  try {
+    // Each demo starts from nothing, so that it always shows the whole work.
+    await rm(join(dataFolder), { recursive: true, force: true });
+    const stack = await startEmbeddedStack({ dataFolder, onProgress: say, signal: stop.signal });
+    Object.assign(process.env, stack.environment);
+    const pool = new WorkerPool({ stack, count: workers, memoryBytes: workerMemory, onProgress: say });
+    try {
+      const failure = await Promise.race([pool.ready, pool.failed]);
+      if (failure instanceof Error) throw failure;
+      const ok = await showShuffle(stack);
+      if (keep) await untilStopped(stop.signal, stack, pool);
+      return ok ? 0 : 1;
+    } finally {
+      await pool.stop();
+      await stack.stop();
+    }
+  } finally {
+    stop.release();
+  }
+}
+
+async function showShuffle(stack: EmbeddedStack): Promise<boolean> {
+  const input = parsePrefix(`s3://${stack.bucket}/sample/dump`);
+  const output = parsePrefix(`s3://${stack.bucket}/sample/shuffled`);
+  const store = createS3Store();
+  try {
+    say(`\n1. Uploading the sample (8,192 activations of SmolLM2-135M) to ${formatPrefix(input)}`);
+    await putDirectory(store, sample, input);
+    const { dataset } = await describe(store, input);
+    await writeDataset(store, input, dataset);
+  } finally {
+    store.close();
+  }
+  const places = { input: formatPrefix(input), output: formatPrefix(output) };
+  say(`2. Shuffling it to ${places.output}: workflow shuffle, one scatter pass and one gather pass`);
+  const result = await runWorkflow<ShuffleResult>('shuffle', { ...places, seed: 'demo', ...shuffleSizes });
+  say(`   ${result.rows} records in ${result.shards} output shards, ${result.scatterPasses} scatter pass`);
+  say('3. Verifying it: workflow verify');
+  const verdict = await runWorkflow<Verdict>('verify', places);
+  say(`   ${verdictOutcome(verdict).text.replaceAll('\n', '\n   ')}`);
+  say(`\nTemporal web UI: ${stack.uiUrl}`);
+  return verdict.ok;
+}
+
+async function runWorkflow<T>(type: string, input: object): Promise<T> {
+  const client = await connectTemporal();
+  try {
+    const { handle, workflowId } = await startWorkflow(client, type, input);
+    say(`   ${workflowPage(workflowId) ?? workflowId}`);
+    const follow = followProgress(handle, '   ');
+    try {
+      return (await handle.result()) as T;
+    } catch (error) {
+      throw error instanceof WorkflowFailedError ? reported(error) : error;
+    } finally {
+      follow.stop();
+    }
+  } finally {
+    await client.connection.close();
+  }
+}
+
+async function untilStopped(signal: AbortSignal, stack: EmbeddedStack, pool: WorkerPool): Promise<void> {
+  say('Everything stays up until Ctrl-C.');
+  const stopped = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => {
+      resolve(undefined);
+    });
+  });
+  const end = await Promise.race([stopped, stack.failed, pool.failed]);
+  if (end instanceof Error) throw end;
+}

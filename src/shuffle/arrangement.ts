@@ -1,0 +1,105 @@
+import type { CountTable, RowCounts } from './countTable.js';
+import { Domain, masterKey, RandomStream } from './random.js';
+import { isLeaf, shardChildren } from './shape.js';
+import type { ShardNode } from './shape.js';
+
+/** A shard node with its counts over a window of blocks. */
+export interface CountedNode {
+  readonly node: ShardNode;
+  readonly counts: RowCounts;
+}
+
+/** A run of consecutive entries of an order that all belong to one shard node. */
+export interface NodeRun {
+  readonly node: ShardNode;
+  /** Entries [first, first + records). */
+  readonly first: number;
+  readonly records: number;
+}
+
+/**
+ * Draws where records go: labels down the shard tree, and the final order inside each output shard.
+ *
+ * An order is an array of record numbers; a label moves the numbers of the records that go left before those that go
+ * right and keeps the sequence otherwise.
+ */
+export class Arranger {
+  private readonly stream: RandomStream;
+  private readonly scratch: Uint32Array;
+
+  /** @param capacity the largest number of records of a node */
+  constructor(
+    private readonly table: CountTable,
+    seed: string,
+    capacity: number,
+  ) {
+    this.stream = new RandomStream(masterKey(seed));
+    this.scratch = new Uint32Array(capacity);
+  }
+
+  /**
+   * Labels the records of `nodes` down to `depth`.
+   *
+   * @param order record numbers, by node and then in input order; rearranged in place
+   * @param nodes the nodes in the same sequence; the window of their counts must be a union of whole runs of
+   *   2^(depth−1) blocks (or end with the data)
+   * @returns the nodes at `depth` (or the shards reached above it), with their place in `order`
+   */
+  label(order: Uint32Array, nodes: readonly CountedNode[], depth: number): NodeRun[] {
+    const runs: NodeRun[] = [];
+    let first = 0;
+    const visit = ({ node, counts }: CountedNode): void => {
+      if (node.depth >= depth || isLeaf(node)) {
+        const records = counts.sum(counts.firstBlock, counts.endBlock);
+        runs.push({ node, first, records });
+        first += records;
+        return;
+      }
+      const [left, right] = this.table.split(node, counts);
+      this.partition(order, first, node, counts, left);
+      const [leftNode, rightNode] = shardChildren(node);
+      visit({ node: leftNode, counts: left });
+      visit({ node: rightNode, counts: right });
+    };
+    for (const counted of nodes) visit(counted);
+    return runs;
+  }
+
+  /**
+   * Labels the records of one node: in each run of 2^depth blocks, one uniform arrangement of exactly as many lefts as
+   * the table says (an urn without replacement, so each arrangement is equally likely).
+   */
+  private partition(order: Uint32Array, first: number, node: ShardNode, counts: RowCounts, left: RowCounts): void {
+    const { stream, scratch } = this;
+    const level = Math.max(left.floor, Math.min(node.depth, this.table.height));
+    const span = left.span(level);
+    let read = first;
+    let write = first;
+    let set = 0;
+    for (let index = span.first; index < span.end; index++) {
+      let remaining = counts.get(level, index);
+      let lefts = left.get(level, index);
+      stream.seek(Domain.label, level, index, node.heap);
+      for (; remaining > 0; remaining--, read++) {
+        if (lefts === remaining || (lefts > 0 && stream.below(remaining) < lefts)) {
+          order[write++] = order[read]!;
+          lefts--;
+        } else {
+          scratch[set++] = order[read]!;
+        }
+      }
+    }
+    order.set(scratch.subarray(0, set), write);
+  }
+
+  /** Draws the final order of a shard's records: one Fisher–Yates over `order`, in place. */
+  shuffleShard(order: Uint32Array, shard: ShardNode): void {
+    const stream = this.stream.seek(Domain.order, 0, 0, shard.heap);
+    for (let last = order.length - 1; last > 0; last--) {
+      const other = stream.below(last + 1);
+      const record = order[last]!;
+      order[last] = order[other]!;
+      order[other] = record;
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { crc32 } from 'node:zlib';
+import { canonicalJson } from '../json.js';
+import type { Json } from '../json.js';
+import type { ObjectStore } from '../storage/objectStore.js';
+import type { ShuffleRun } from './run.js';
+
+/** An object that a task wrote. */
+export interface WrittenObject {
+  /** Relative to the output prefix. */
+  readonly key: string;
+  readonly bytes: number;
+  readonly etag: string;
+  /** Only for output shards. */
+  readonly shard?: { readonly rows: number; readonly header: number; readonly crc32: string };
+}
+
+/** What a task read, wrote, counted and hashed; stored as its checkpoint manifest when all is written. */
+export interface TaskReport {
+  readonly pass: number;
+  readonly task: number;
+  readonly records: number;
+  /** Multiset digest of the records, hex. */
+  readonly digest: string;
+  readonly bytesRead: number;
+  readonly wrote: readonly WrittenObject[];
+}
+
+const checkpointFormat = 'riffle.checkpoint/1';
+const checkpointLimit = 64 * 1024 * 1024;
+
+/** Writes the checkpoint manifest of a task: the last thing that it does. */
+export async function writeCheckpoint(
+  store: ObjectStore,
+  run: ShuffleRun,
+  report: TaskReport,
+  signal: AbortSignal,
+): Promise<void> {
+  const data = encodeChecked({ format: checkpointFormat, layout: run.layoutDigest, plan: run.planDigest, ...toJson(report) });
+  await store.put(run.checkpoint(report.pass, report.task), [data], { signal });
+}
+
+/**
+ * The report of a task that is done. A manifest that is damaged, or whose objects are missing or of another length or
+ * content, is no checkpoint.
+ */
+export async function readCheckpoint(
+  store: ObjectStore,
+  run: ShuffleRun,
+  pass: number,
+  task: number,
+  signal: AbortSignal,
+): Promise<TaskReport | undefined> {
+  const report = await readReport(store, run, pass, task, signal);
+  if (!report) return undefined;
+  for (const { key, bytes, etag } of report.wrote) {
+    const head = await store.head({ bucket: run.output.bucket, key: run.output.prefix + key }, { signal });
+    if (head?.bytes !== bytes || head.etag !== etag) return undefined;
+  }
+  return report;
+}
+
+/** The report alone, without a look at the objects that it names. */
+export async function readReport(
+  store: ObjectStore,
+  run: ShuffleRun,
+  pass: number,
+  task: number,
+  signal: AbortSignal,
+): Promise<TaskReport | undefined> {
+  const found = await store.readWhole(run.checkpoint(pass, task), checkpointLimit, { signal });
+  const manifest = found && decodeChecked<TaskReport & { format: string; layout: string; plan: string }>(found.data);
+  if (!manifest) return undefined;
+  const same =
+    manifest.format === checkpointFormat &&
+    manifest.layout === run.layoutDigest &&
+    manifest.plan === run.planDigest &&
+    manifest.pass === pass &&
+    manifest.task === task;
+  return same ? manifest : undefined;
+}
+
+/** What all tasks of a pass did together. */
+export interface PassRecord {
+  readonly pass: number;
+  readonly records: number;
+  /** Multiset digest of the records, hex. */
+  readonly digest: string;
+}
+
+const passFormat = 'riffle.pass/1';
+
+/** Notes that a pass is complete. */
+export async function writePassRecord(
+  store: ObjectStore,
+  run: ShuffleRun,
+  record: PassRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const data = encodeChecked({ format: passFormat, layout: run.layoutDigest, plan: run.planDigest, ...record });
+  await store.put(run.passRecord(record.pass), [data], { signal });
+}
+
+export async function readPassRecord(
+  store: ObjectStore,
+  run: ShuffleRun,
+  pass: number,
+  signal: AbortSignal,
+): Promise<PassRecord | undefined> {
+  const found = await store.readWhole(run.passRecord(pass), checkpointLimit, { signal });
+  const record = found && decodeChecked<PassRecord & { format: string; layout: string; plan: string }>(found.data);
+  const same =
+    record?.format === passFormat &&
+    record.layout === run.layoutDigest &&
+    record.plan === run.planDigest &&
+    record.pass === pass;
+  return same ? record : undefined;
+}
+
+function toJson(report: TaskReport): { [name: string]: Json } {
+  return JSON.parse(JSON.stringify(report)) as { [name: string]: Json };
+}
+
+/** JSON with the CRC-32 of its canonical form without that field. */
+function encodeChecked(value: { [name: string]: Json }): Uint8Array {
+  return Buffer.from(`${canonicalJson({ ...value, crc32: crcOf(value) })}\n`);
+}
+
+/** The value, or undefined when the bytes are not as `encodeChecked` wrote them. */
+function decodeChecked<T>(data: Uint8Array): T | undefined {
+  try {
+    const { crc32: stored, ...value } = JSON.parse(Buffer.from(data).toString('utf8')) as { [name: string]: Json };
+    return stored === crcOf(value) ? (value as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function crcOf(value: { [name: string]: Json }): string {
+  return crc32(canonicalJson(value)).toString(16).padStart(8, '0');
+}

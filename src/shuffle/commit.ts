@@ -1,0 +1,216 @@
+import { DatasetConflict, RecordsUnaccounted, WorkDamaged } from '../errors.js';
+import { datasetFormat } from '../formats/dataset.js';
+import type { Dataset, Shard } from '../formats/dataset.js';
+import { forEachConcurrently } from '../formats/concurrently.js';
+import { formatDataset } from '../formats/writeDataset.js';
+import type { ObjectStore } from '../storage/objectStore.js';
+import { formatPrefix } from '../storage/uri.js';
+import { readPassRecord, readReport, writePassRecord } from './checkpoint.js';
+import type { PassRecord } from './checkpoint.js';
+
+import type { ShuffleRun } from './run.js';
+
+/** What the workflow `shuffle` returns. */
+export interface ShuffleResult {
+  readonly format: 'riffle.shuffle-result/1';
+  readonly output: string;
+  readonly rows: number;
+  readonly shards: number;
+  /** Bytes of all output shards. */
+  readonly bytes: number;
+  readonly layout: string;
+  readonly plan: string;
+  readonly scatterPasses: number;
+  /** Whether the plan had been made for other resources than the input asked for. */
+  readonly adoptedPlan: boolean;
+  /** 128-bit multiset digest of the records, hex. */
+  readonly digest: string;
+}
+
+const concurrentRequests = 32;
+
+/**
+ * Closes a pass: every record must be there, with the digest of the pass before. Then the pass is noted as complete,
+ * and the objects of the pass before, which nobody needs any more, are deleted (not those of the last scatter pass:
+ * they stay until the output is committed).
+ * @throws RecordsUnaccounted
+ */
+export async function completePass(
+  store: ObjectStore,
+  run: ShuffleRun,
+  record: PassRecord,
+  keepIntermediates: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  if (record.records !== run.dataset.rows) {
+    throw unaccounted(run, record.pass, `it handled ${record.records} records of ${run.dataset.rows}`);
+  }
+  const before = record.pass > 1 ? await readPassRecord(store, run, record.pass - 1, signal) : undefined;
+  if (before && before.digest !== record.digest) {
+    throw unaccounted(run, record.pass, `its multiset digest is ${record.digest}, that of the pass before ${before.digest}`);
+  }
+  await writePassRecord(store, run, record, signal);
+  if (!keepIntermediates && record.pass > 1 && !run.geometry.isGather(record.pass)) {
+    await deletePass(store, run, record.pass - 1, signal);
+  }
+}
+
+function unaccounted(run: ShuffleRun, pass: number, what: string): RecordsUnaccounted {
+  return new RecordsUnaccounted(
+    `Pass ${pass} of ${formatPrefix(run.output)} does not account for every record: ${what}. A checkpoint manifest was ` +
+      `altered, or this is a fault of riffle. Delete _riffle/${run.planDigest}/ below the output and start again; no ` +
+      'dataset.json was written.',
+    { pass },
+  );
+}
+
+/**
+ * Commits a shuffle whose gather pass is complete: writes dataset.json, then deletes what is no longer needed.
+ * @throws WorkDamaged when checkpoints of the gather pass are gone, DatasetConflict when another dataset.json stands there
+ */
+export async function commitShuffle(
+  store: ObjectStore,
+  run: ShuffleRun,
+  options: { readonly adoptedPlan: boolean; readonly keepIntermediates: boolean },
+  signal: AbortSignal,
+): Promise<ShuffleResult> {
+  const record = await readPassRecord(store, run, run.geometry.passes, signal);
+  if (!record) {
+    throw new RecordsUnaccounted(
+      `s3://${run.output.bucket}/${run.passRecord(run.geometry.passes).key}, which notes that all records were counted, ` +
+        'is gone. Start the workflow again: it does what is missing.',
+    );
+  }
+  const dataset = outputDataset(run, await outputShards(store, run, signal), record.digest);
+  await store.abortUploads(run.output.bucket, run.output.prefix, (key) => isOurs(run, key), { signal });
+  await writeOutputDataset(store, run, dataset, signal);
+  if (!options.keepIntermediates) {
+    for (let pass = 1; pass <= run.geometry.passes; pass++) await deletePass(store, run, pass, signal);
+    await store.delete(run.output.bucket, passRecordKeys(run), { signal });
+  }
+  return resultOf(run, dataset, options.adoptedPlan);
+}
+
+export function resultOf(run: ShuffleRun, dataset: Dataset, adoptedPlan: boolean): ShuffleResult {
+  return {
+    format: 'riffle.shuffle-result/1',
+    output: formatPrefix(run.output),
+    rows: dataset.rows,
+    shards: dataset.shards.length,
+    bytes: dataset.shards.reduce((sum, shard) => sum + shard.bytes, 0),
+    layout: run.layoutDigest,
+    plan: run.planDigest,
+    scatterPasses: run.plan.scatter.length,
+    adoptedPlan,
+    digest: dataset.shuffle!.digest,
+  };
+}
+
+/** The shards that the gather tasks wrote, from their checkpoints, in order. */
+async function outputShards(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<Shard[]> {
+  const pass = run.geometry.passes;
+  const shards = new Map<string, Shard>();
+  const lost: number[] = [];
+  const tasks = Array.from({ length: run.geometry.taskCount(pass) }, (_, task) => task);
+  await forEachConcurrently(tasks, concurrentRequests, signal, async (task, stop) => {
+    const report = await readReport(store, run, pass, task, stop);
+    if (!report) lost.push(task);
+    for (const { key, bytes, etag, shard } of report?.wrote ?? []) shards.set(key, { key, bytes, etag, ...shard! });
+  });
+  if (lost.length > 0) {
+    throw new WorkDamaged(
+      `${lost.length} checkpoints of the gather pass of ${formatPrefix(run.output)} are gone or damaged; the first is ` +
+        `s3://${run.output.bucket}/${run.checkpoint(pass, lost[0]!).key}.`,
+      { pass, tasks: lost },
+    );
+  }
+  return Array.from({ length: run.shape.shards }, (_, shard) => shards.get(run.outputShardKey(shard))!);
+}
+
+function outputDataset(run: ShuffleRun, shards: readonly Shard[], digest: string): Dataset {
+  const { dataset, layout } = run;
+  return {
+    format: datasetFormat,
+    rows: dataset.rows,
+    encoding: dataset.encoding,
+    columns: dataset.columns,
+    shards: shards.map(({ key, rows, bytes, header, etag, crc32 }) => ({ key, rows, bytes, header, etag, crc32 })),
+    ...(dataset.recordBytes === undefined ? {} : { recordBytes: dataset.recordBytes }),
+    ...(dataset.metadata === undefined ? {} : { metadata: dataset.metadata }),
+    shuffle: {
+      layout: run.layoutDigest,
+      seed: layout.seed,
+      blockRows: layout.blockRows,
+      outputShardRows: layout.outputShardRows,
+      digest,
+    },
+  };
+}
+
+async function writeOutputDataset(
+  store: ObjectStore,
+  run: ShuffleRun,
+  dataset: Dataset,
+  signal: AbortSignal,
+): Promise<void> {
+  const data = Buffer.from(formatDataset(dataset));
+  signal.throwIfAborted();
+  const outcome = await store.putIfAbsent(run.outputDataset, [data], { signal });
+  if (outcome.created) return;
+  const there = await store.readWhole(run.outputDataset, data.length, { signal }).catch(() => undefined);
+  if (there && data.equals(there.data)) return;
+  throw new DatasetConflict(
+    `${formatPrefix(run.output)}/dataset.json was written by somebody else while this shuffle ran. Move it away and ` +
+      'start again; it was not touched.',
+    { key: run.outputDataset.key },
+  );
+}
+
+async function deletePass(store: ObjectStore, run: ShuffleRun, pass: number, signal: AbortSignal): Promise<void> {
+  const tasks = run.geometry.taskCount(pass);
+  const gather = run.geometry.isGather(pass);
+  const batch = 10_000;
+  for (let first = 0; first < tasks; first += batch) {
+    const keys: string[] = [];
+    for (let task = first; task < Math.min(first + batch, tasks); task++) {
+      keys.push(run.checkpoint(pass, task).key);
+      if (!gather) keys.push(run.packedObject(pass, task).key);
+    }
+    await store.delete(run.output.bucket, keys, { signal });
+  }
+}
+
+function passRecordKeys(run: ShuffleRun): string[] {
+  return Array.from({ length: run.geometry.passes }, (_, index) => run.passRecord(index + 1).key);
+}
+
+/**
+ * Deletes, of the keys that were found below the output, those that this run's plan names: what a late attempt or an
+ * interrupted clean-up left behind.
+ */
+export async function deleteIntermediates(
+  store: ObjectStore,
+  run: ShuffleRun,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const ours = keys.map((key) => run.output.prefix + key).filter((key) => isIntermediate(run, key));
+  if (ours.length > 0) await store.delete(run.output.bucket, ours, { signal });
+}
+
+/** Whether a full key is the packed object, the checkpoint or the pass record of a task or pass of this plan. */
+function isIntermediate(run: ShuffleRun, key: string): boolean {
+  const match = /\/pass-(\d+)(?:\/[0-9a-f]{4}-(\d+)\.(?:bin|json)|\.json)$/.exec(key);
+  const pass = Number(match?.[1]);
+  if (!(pass >= 1 && pass <= run.geometry.passes)) return false;
+  if (match?.[2] === undefined) return key === run.passRecord(pass).key;
+  const task = Number(match[2]);
+  if (task >= run.geometry.taskCount(pass)) return false;
+  return key === run.checkpoint(pass, task).key || key === run.packedObject(pass, task).key;
+}
+
+function isOurs(run: ShuffleRun, key: string): boolean {
+  const relative = key.slice(run.output.prefix.length);
+  const shard = Number.parseInt(relative, 10);
+  return isIntermediate(run, key) || (shard >= 0 && relative === run.outputShardKey(shard));
+}

@@ -1,0 +1,177 @@
+import { OutputForeign, OutputOverlapsInput, PlanDamaged, SelfShuffle } from '../errors.js';
+import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
+import type { Dataset } from '../formats/dataset.js';
+import { codecOf, recordBytes } from '../formats/encoding.js';
+import { datasetLocation, readDataset } from '../formats/readDataset.js';
+import type { ObjectStore } from '../storage/objectStore.js';
+import { formatPrefix, parsePrefix } from '../storage/uri.js';
+import type { Prefix } from '../storage/uri.js';
+import { readPassRecord } from './checkpoint.js';
+import type { PassRecord } from './checkpoint.js';
+import { deleteIntermediates, resultOf } from './commit.js';
+import type { ShuffleResult } from './commit.js';
+import type { ShuffleInput } from './input.js';
+import { layoutDigest, layoutOf, shapeOf } from './layout.js';
+import type { Layout } from './layout.js';
+import { makePlan } from './planner.js';
+import type { Planned } from './planner.js';
+
+import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
+import { probeConditionalPut, probePrefix } from '../storage/conditionalPutProbe.js';
+
+/** What a shuffle has still to do. */
+export interface Prepared {
+  readonly run: ShuffleRun;
+  /** The plan was there already, made for other resources than this input asks for. */
+  readonly adoptedPlan: boolean;
+  readonly warnings: readonly string[];
+  /** The last pass that is complete, if any. */
+  readonly completed: PassRecord | undefined;
+  /** The result, when the output is committed. */
+  readonly result: ShuffleResult | undefined;
+}
+
+/**
+ * Checks input and output of a shuffle and fixes its plan: the stored one where there is one.
+ * @throws every refusal: DatasetMissing, DatasetInvalid, ShardInvalid, ObjectChanged, OutputOverlapsInput, OutputForeign,
+ *   LayoutMismatch, PlanDamaged, SelfShuffle, MemoryTooSmall, ConditionalPutBroken …
+ */
+export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, signal: AbortSignal): Promise<Prepared> {
+  const source = parsePrefix(input.input);
+  const output = parsePrefix(input.output);
+  checkApart(source, output);
+  const dataset = await readDataset(store, source, { signal });
+  const layout = layoutOf(dataset, input);
+  checkNotOwnOutput(dataset, layout, source);
+
+  const found = await surveyOutput(store, output, signal);
+  let run = found.plan ? await loadRun(store, output, signal) : undefined;
+  if (!run) {
+    if (found.others.length > 0) throw foreign(output, found.others);
+    await checkDatasetAgainstFiles(store, source, dataset, undefined, { headers: true, signal });
+    await probeConditionalPut(store, output, { signal });
+    const planned = planShuffle(dataset, layout, input);
+    run = await storePlan(store, new ShuffleRun(output, dataset, layout, planned.plan), signal);
+    checkSameLayout(run, layout);
+    return { run, adoptedPlan: adopted(run, input), warnings: planned.warnings, completed: undefined, result: undefined };
+  }
+
+  checkSameLayout(run, layout);
+  const strangers = found.others.filter((key) => !belongs(run, key));
+  const committed = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  if (committed) {
+    if (committed.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
+    if (!input.keepIntermediates) await deleteIntermediates(store, run, found.others, signal);
+    const result = resultOf(run, committed, adopted(run, input));
+    return { run, adoptedPlan: adopted(run, input), warnings: [], completed: undefined, result };
+  }
+  if (strangers.length > 0) throw foreign(output, strangers);
+  await checkDatasetAgainstFiles(store, source, dataset, undefined, { signal });
+  const completed = await lastCompletePass(store, run, signal);
+  return { run, adoptedPlan: adopted(run, input), warnings: [], completed, result: undefined };
+}
+
+/** The plan that a new run of this input gets. @throws MemoryTooSmall, InvalidInput */
+export function planShuffle(
+  dataset: Pick<Dataset, 'rows' | 'columns' | 'encoding' | 'recordBytes' | 'metadata'>,
+  layout: Layout,
+  resources: { readonly memory: number; readonly minSegment: number },
+): Planned {
+  const shape = shapeOf(dataset.rows, layout);
+  const largestShard = Math.ceil(shape.rows / shape.shards);
+  return makePlan({
+    layout: layoutDigest(layout),
+    shape,
+    recordBytes: recordBytes(dataset),
+    headerBytes: codecOf(dataset).encodeHeader(dataset.columns, largestShard, dataset.metadata).length,
+    ...resources,
+  });
+}
+
+function adopted(run: ShuffleRun, input: ShuffleInput): boolean {
+  return run.plan.memory !== input.memory || run.plan.minSegment !== input.minSegment;
+}
+
+function checkApart(source: Prefix, output: Prefix): void {
+  const overlap =
+    source.bucket === output.bucket &&
+    (source.prefix.startsWith(output.prefix) || output.prefix.startsWith(source.prefix));
+  if (!overlap) return;
+  throw new OutputOverlapsInput(
+    `The output ${formatPrefix(output)} and the input ${formatPrefix(source)} are the same, or one lies inside the ` +
+      'other: use an output prefix beside the input.',
+    { input: formatPrefix(source), output: formatPrefix(output) },
+  );
+}
+
+function checkNotOwnOutput(dataset: Dataset, layout: Layout, source: Prefix): void {
+  const before = dataset.shuffle;
+  const again =
+    before?.seed === layout.seed &&
+    before.blockRows === layout.blockRows &&
+    before.outputShardRows === layout.outputShardRows;
+  if (!again) return;
+  throw new SelfShuffle(
+    `${formatPrefix(source)} was itself shuffled with seed ${JSON.stringify(layout.seed)} and the same blockRows and ` +
+      'outputShardRows: the same permutation once more is not an independent shuffle. Use another seed.',
+    { seed: layout.seed },
+  );
+}
+
+/** One LIST of the output prefix: what is there? Keys are relative. */
+async function surveyOutput(
+  store: ObjectStore,
+  output: Prefix,
+  signal: AbortSignal,
+): Promise<{ plan: boolean; dataset: boolean; others: string[] }> {
+  const planKey = planLocation(output).key;
+  const datasetKey = datasetLocation(output).key;
+  const survey = { plan: false, dataset: false, others: [] as string[] };
+  for await (const { key } of store.list(output.bucket, output.prefix, { signal })) {
+    if (key === planKey) survey.plan = true;
+    else if (key === datasetKey) survey.dataset = true;
+    else survey.others.push(key.slice(output.prefix.length));
+  }
+  if (survey.dataset && !survey.plan) survey.others.push('dataset.json');
+  survey.others = survey.others.filter((key) => !key.startsWith(probePrefix));
+  return survey;
+}
+
+/** Whether a key is one that this run (or a verification of it) writes. */
+function belongs(run: ShuffleRun, key: string): boolean {
+  if (key.startsWith(`_riffle/${run.planDigest}/`) || key.startsWith('_riffle/verify/')) return true;
+  const shard = Number.parseInt(key, 10);
+  return shard >= 0 && shard < run.shape.shards && key === run.outputShardKey(shard);
+}
+
+function foreign(output: Prefix, keys: readonly string[]): OutputForeign {
+  const shown = keys.slice(0, 3).map((key) => JSON.stringify(key));
+  const more = keys.length > shown.length ? ` and ${keys.length - shown.length} more` : '';
+  return new OutputForeign(
+    `${formatPrefix(output)} holds objects that are not this shuffle's: ${shown.join(', ')}${more}. Use an empty ` +
+      'output prefix; nothing was touched.',
+    { output: formatPrefix(output), keys: keys.slice(0, 10) },
+  );
+}
+
+/** Stores a plan; of two executions that start at once, the first to store wins. */
+async function storePlan(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<ShuffleRun> {
+  const outcome = await store.putIfAbsent(planLocation(run.output), [encodePlanFile(run)], { signal });
+  if (outcome.created) return run;
+  const stored = await loadRun(store, run.output, signal);
+  if (stored) return stored;
+  throw new PlanDamaged(`The plan of ${formatPrefix(run.output)} vanished while it was read: start again.`);
+}
+
+async function lastCompletePass(
+  store: ObjectStore,
+  run: ShuffleRun,
+  signal: AbortSignal,
+): Promise<PassRecord | undefined> {
+  for (let pass = run.geometry.passes; pass >= 1; pass--) {
+    const record = await readPassRecord(store, run, pass, signal);
+    if (record) return record;
+  }
+  return undefined;
+}
+

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+
+/** What a stream of random bits is used for. Part of the nonce, so that no two uses ever share a stream. */
+export const Domain = { table: 1, label: 2, order: 3 } as const;
+export type Domain = (typeof Domain)[keyof typeof Domain];
+
+/** 256-bit master key of a seed: SHA-256 of `riffle-shuffle/1`, a zero byte and the seed in UTF-8. */
+export function masterKey(seed: string): Uint8Array {
+  return createHash('sha256').update('riffle-shuffle/1\0').update(seed, 'utf8').digest();
+}
+
+/**
+ * The four nonce words of a stream, little-endian like all of ChaCha: word 0 is the block counter (0 at the start),
+ * words 1 to 3 hold domain (8 bits), row level (8 bits), row index (48 bits) and shard node (32 bits). Every field has
+ * a fixed width, so different streams have different nonces.
+ * @throws RangeError when a field does not fit its width
+ */
+export function nonceWords(domain: number, rowLevel: number, rowIndex: number, shardNode: number): [number, number, number] {
+  if (domain > 0xff || rowLevel > 0xff || rowIndex >= 2 ** 48 || shardNode >= 2 ** 32) {
+    throw new RangeError(`No nonce for domain ${domain}, level ${rowLevel}, row ${rowIndex}, node ${shardNode}`);
+  }
+  const rowHigh = Math.floor(rowIndex / 2 ** 32);
+  return [(domain | (rowLevel << 8) | (rowHigh << 16)) >>> 0, rowIndex >>> 0, shardNode >>> 0];
+}
+
+/**
+ * Random bits addressed by what they decide: ChaCha (Bernstein 2008) with 8 rounds, a 32-bit block counter and the
+ * nonce of `nonceWords`. Eight rounds are one more than any published attack reaches, and nobody attacks a shuffle;
+ * speed counts, because every record takes one word per level of the shard tree.
+ *
+ * One object serves many streams, one at a time: `seek` moves it, so that drawing allocates nothing.
+ */
+export class RandomStream {
+  private readonly state = new Uint32Array(16);
+  private readonly words = new Uint32Array(16);
+  private used = 16;
+
+  constructor(
+    key: Uint8Array,
+    private readonly rounds = 8,
+  ) {
+    if (key.length !== 32) throw new RangeError('A ChaCha key has 32 bytes');
+    const view = new DataView(key.buffer, key.byteOffset, 32);
+    this.state.set([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]);
+    for (let i = 0; i < 8; i++) this.state[4 + i] = view.getUint32(4 * i, true);
+  }
+
+  /** Moves to the start of the stream that belongs to these four numbers. */
+  seek(domain: Domain, rowLevel: number, rowIndex: number, shardNode: number): this {
+    const nonce = nonceWords(domain, rowLevel, rowIndex, shardNode);
+    return this.seekNonce(0, nonce[0], nonce[1], nonce[2]);
+  }
+
+  /** Moves to a block of the stream of a raw nonce (the form in which ChaCha's published test vectors are given). */
+  seekNonce(counter: number, word1: number, word2: number, word3: number): this {
+    this.state[12] = counter;
+    this.state[13] = word1;
+    this.state[14] = word2;
+    this.state[15] = word3;
+    this.used = 16;
+    return this;
+  }
+
+  /** The next 32 bits. */
+  uint32(): number {
+    if (this.used === 16) this.refill();
+    return this.words[this.used++]!;
+  }
+
+  /** A multiple of 2^-53 in [0, 1), uniform; takes two words. */
+  uniform(): number {
+    const high = this.uint32() >>> 11;
+    return (high * 2 ** 32 + this.uint32()) * 2 ** -53;
+  }
+
+  /**
+   * An integer in [0, bound), exactly uniform, for 1 ≤ bound ≤ 2^53: Lemire's multiply-and-reject (arXiv 1805.10941)
+   * on one word where the product is exact in a double, plain rejection on 53 bits above.
+   */
+  below(bound: number): number {
+    if (bound <= 2 ** 21) {
+      let product = this.uint32() * bound;
+      let high = Math.floor(product / 2 ** 32);
+      let low = product - high * 2 ** 32;
+      if (low < bound) {
+        const threshold = 2 ** 32 % bound;
+        while (low < threshold) {
+          product = this.uint32() * bound;
+          high = Math.floor(product / 2 ** 32);
+          low = product - high * 2 ** 32;
+        }
+      }
+      return high;
+    }
+    const limit = 2 ** 53 - (2 ** 53 % bound);
+    for (;;) {
+      const high = this.uint32() >>> 11;
+      const value = high * 2 ** 32 + this.uint32();
+      if (value < limit) return value % bound;
+    }
+  }
+
+  private refill(): void {
+    const input = this.state;
+    let x0 = input[0]!, x1 = input[1]!, x2 = input[2]!, x3 = input[3]!; // prettier-ignore
+    let x4 = input[4]!, x5 = input[5]!, x6 = input[6]!, x7 = input[7]!; // prettier-ignore
+    let x8 = input[8]!, x9 = input[9]!, x10 = input[10]!, x11 = input[11]!; // prettier-ignore
+    let x12 = input[12]!, x13 = input[13]!, x14 = input[14]!, x15 = input[15]!; // prettier-ignore
+    for (let round = 0; round < this.rounds; round += 2) {
+      /* eslint-disable no-useless-assignment */
+      x0 = (x0 + x4) | 0; x12 ^= x0; x12 = (x12 << 16) | (x12 >>> 16); x8 = (x8 + x12) | 0; x4 ^= x8; x4 = (x4 << 12) | (x4 >>> 20); // prettier-ignore
+      x0 = (x0 + x4) | 0; x12 ^= x0; x12 = (x12 << 8) | (x12 >>> 24); x8 = (x8 + x12) | 0; x4 ^= x8; x4 = (x4 << 7) | (x4 >>> 25); // prettier-ignore
+      x1 = (x1 + x5) | 0; x13 ^= x1; x13 = (x13 << 16) | (x13 >>> 16); x9 = (x9 + x13) | 0; x5 ^= x9; x5 = (x5 << 12) | (x5 >>> 20); // prettier-ignore
+      x1 = (x1 + x5) | 0; x13 ^= x1; x13 = (x13 << 8) | (x13 >>> 24); x9 = (x9 + x13) | 0; x5 ^= x9; x5 = (x5 << 7) | (x5 >>> 25); // prettier-ignore
+      x2 = (x2 + x6) | 0; x14 ^= x2; x14 = (x14 << 16) | (x14 >>> 16); x10 = (x10 + x14) | 0; x6 ^= x10; x6 = (x6 << 12) | (x6 >>> 20); // prettier-ignore
+      x2 = (x2 + x6) | 0; x14 ^= x2; x14 = (x14 << 8) | (x14 >>> 24); x10 = (x10 + x14) | 0; x6 ^= x10; x6 = (x6 << 7) | (x6 >>> 25); // prettier-ignore
+      x3 = (x3 + x7) | 0; x15 ^= x3; x15 = (x15 << 16) | (x15 >>> 16); x11 = (x11 + x15) | 0; x7 ^= x11; x7 = (x7 << 12) | (x7 >>> 20); // prettier-ignore
+      x3 = (x3 + x7) | 0; x15 ^= x3; x15 = (x15 << 8) | (x15 >>> 24); x11 = (x11 + x15) | 0; x7 ^= x11; x7 = (x7 << 7) | (x7 >>> 25); // prettier-ignore
+      x0 = (x0 + x5) | 0; x15 ^= x0; x15 = (x15 << 16) | (x15 >>> 16); x10 = (x10 + x15) | 0; x5 ^= x10; x5 = (x5 << 12) | (x5 >>> 20); // prettier-ignore
+      x0 = (x0 + x5) | 0; x15 ^= x0; x15 = (x15 << 8) | (x15 >>> 24); x10 = (x10 + x15) | 0; x5 ^= x10; x5 = (x5 << 7) | (x5 >>> 25); // prettier-ignore
+      x1 = (x1 + x6) | 0; x12 ^= x1; x12 = (x12 << 16) | (x12 >>> 16); x11 = (x11 + x12) | 0; x6 ^= x11; x6 = (x6 << 12) | (x6 >>> 20); // prettier-ignore
+      x1 = (x1 + x6) | 0; x12 ^= x1; x12 = (x12 << 8) | (x12 >>> 24); x11 = (x11 + x12) | 0; x6 ^= x11; x6 = (x6 << 7) | (x6 >>> 25); // prettier-ignore
+      x2 = (x2 + x7) | 0; x13 ^= x2; x13 = (x13 << 16) | (x13 >>> 16); x8 = (x8 + x13) | 0; x7 ^= x8; x7 = (x7 << 12) | (x7 >>> 20); // prettier-ignore
+      x2 = (x2 + x7) | 0; x13 ^= x2; x13 = (x13 << 8) | (x13 >>> 24); x8 = (x8 + x13) | 0; x7 ^= x8; x7 = (x7 << 7) | (x7 >>> 25); // prettier-ignore
+      x3 = (x3 + x4) | 0; x14 ^= x3; x14 = (x14 << 16) | (x14 >>> 16); x9 = (x9 + x14) | 0; x4 ^= x9; x4 = (x4 << 12) | (x4 >>> 20); // prettier-ignore
+      x3 = (x3 + x4) | 0; x14 ^= x3; x14 = (x14 << 8) | (x14 >>> 24); x9 = (x9 + x14) | 0; x4 ^= x9; x4 = (x4 << 7) | (x4 >>> 25); // prettier-ignore
+      /* eslint-enable no-useless-assignment */
+    }
+    const output = this.words;
+    output[0] = x0 + input[0]!; output[1] = x1 + input[1]!; output[2] = x2 + input[2]!; output[3] = x3 + input[3]!; // prettier-ignore
+    output[4] = x4 + input[4]!; output[5] = x5 + input[5]!; output[6] = x6 + input[6]!; output[7] = x7 + input[7]!; // prettier-ignore
+    output[8] = x8 + input[8]!; output[9] = x9 + input[9]!; output[10] = x10 + input[10]!; output[11] = x11 + input[11]!; // prettier-ignore
+    output[12] = x12 + input[12]!; output[13] = x13 + input[13]!; output[14] = x14 + input[14]!; output[15] = x15 + input[15]!; // prettier-ignore
+    this.state[12] = input[12]! + 1;
+    this.used = 0;
+  }
+}

@@ -1,0 +1,158 @@
+import { LayoutMismatch, PlanDamaged } from '../errors.js';
+import type { Dataset } from '../formats/dataset.js';
+import { codecOf, recordBytes } from '../formats/encoding.js';
+import type { Codec } from '../formats/encoding.js';
+import { parseBoundedJson } from '../formats/boundedJson.js';
+import { parseDataset } from '../formats/readDataset.js';
+import { formatDataset } from '../formats/writeDataset.js';
+import { canonicalJson } from '../json.js';
+import type { Json } from '../json.js';
+import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
+import { formatPrefix } from '../storage/uri.js';
+import type { Prefix } from '../storage/uri.js';
+import { CountTable } from './countTable.js';
+import { Geometry, taskName } from './geometry.js';
+import { layoutDifference, layoutDigest, layoutOf, outputShardKey, shapeOf } from './layout.js';
+import type { Layout } from './layout.js';
+import { planDigest, planFormat } from './plan.js';
+import type { Plan } from './plan.js';
+import type { Shape } from './shape.js';
+
+/** A shuffle whose layout and plan are fixed: everything that a task needs to know, besides its number. */
+export class ShuffleRun {
+  readonly layoutDigest: string;
+  readonly planDigest: string;
+  readonly shape: Shape;
+  readonly geometry: Geometry;
+  readonly table: CountTable;
+  readonly recordBytes: number;
+  readonly codec: Codec;
+
+  constructor(
+    readonly output: Prefix,
+    readonly dataset: Dataset,
+    readonly layout: Layout,
+    readonly plan: Plan,
+  ) {
+    this.layoutDigest = layoutDigest(layout);
+    this.planDigest = planDigest(plan);
+    this.shape = shapeOf(dataset.rows, layout);
+    this.geometry = Geometry.of(this.shape, plan);
+    this.table = new CountTable(this.shape, layout.seed);
+    this.recordBytes = recordBytes(dataset);
+    this.codec = codecOf(dataset);
+  }
+
+  private at(key: string): ObjectLocation {
+    return { bucket: this.output.bucket, key: this.output.prefix + key };
+  }
+
+  private intermediate(pass: number, name: string): ObjectLocation {
+    return this.at(`_riffle/${this.planDigest}/pass-${pass}${name}`);
+  }
+
+  packedObject(pass: number, task: number): ObjectLocation {
+    return this.intermediate(pass, `/${taskName(pass, task)}.bin`);
+  }
+
+  checkpoint(pass: number, task: number): ObjectLocation {
+    return this.intermediate(pass, `/${taskName(pass, task)}.json`);
+  }
+
+  /** Written when all tasks of a pass are done. */
+  passRecord(pass: number): ObjectLocation {
+    return this.intermediate(pass, '.json');
+  }
+
+  outputShardKey(shard: number): string {
+    return outputShardKey(shard, this.shape.shards, this.codec.extension);
+  }
+
+  outputShard(shard: number): ObjectLocation {
+    return this.at(this.outputShardKey(shard));
+  }
+
+  get outputDataset(): ObjectLocation {
+    return this.at('dataset.json');
+  }
+}
+
+/** Where a shuffle of this output keeps its plan. */
+export function planLocation(output: Prefix): ObjectLocation {
+  return { bucket: output.bucket, key: `${output.prefix}_riffle/plan.json` };
+}
+
+/** plan.json may describe hundreds of thousands of input shards. */
+const planLimit = 1024 ** 3;
+
+interface PlanFile {
+  readonly format: typeof planFormat;
+  readonly seed: string;
+  readonly blockRows: number;
+  readonly outputShardRows: number;
+  readonly plan: Plan;
+  readonly digests: { readonly layout: string; readonly plan: string };
+  readonly dataset: Dataset;
+}
+
+/** The bytes of plan.json: the plan, what the layout is made of, and the digests of both. */
+export function encodePlanFile(run: ShuffleRun): Uint8Array {
+  const head: Json = {
+    format: planFormat,
+    seed: run.layout.seed,
+    blockRows: run.layout.blockRows,
+    outputShardRows: run.layout.outputShardRows,
+    plan: { ...run.plan, scatter: run.plan.scatter.map((pass) => ({ ...pass })) },
+    digests: { layout: run.layoutDigest, plan: run.planDigest },
+  };
+  const text = canonicalJson(head);
+  return Buffer.from(`${text.slice(0, -1)},"dataset":${formatDataset(run.dataset).trimEnd()}}\n`);
+}
+
+/**
+ * Reads the plan of an output.
+ * @returns undefined when there is none
+ * @throws PlanDamaged when plan.json is not what riffle wrote
+ */
+export async function loadRun(store: ObjectStore, output: Prefix, signal?: AbortSignal): Promise<ShuffleRun | undefined> {
+  const location = planLocation(output);
+  const found = await store.readWhole(location, planLimit, { signal });
+  return found && decodePlanFile(found.data, output);
+}
+
+export function decodePlanFile(data: Uint8Array, output: Prefix): ShuffleRun {
+  const where = `s3://${output.bucket}/${planLocation(output).key}`;
+  const damaged = (reason: string, cause?: unknown): PlanDamaged =>
+    new PlanDamaged(
+      `${where} is not the plan that riffle wrote: ${reason}. Restore it from a backup, or shuffle to another output ` +
+        'prefix; nothing at this one was touched.',
+      { key: planLocation(output).key },
+      { cause },
+    );
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(data);
+    const file = parseBoundedJson(text, { depth: 8, values: 50_000_000 }) as PlanFile;
+    if (file.format !== planFormat) {
+      throw damaged(`its format is ${JSON.stringify(file.format)}, and this riffle reads ${planFormat}`);
+    }
+    const dataset = parseDataset(JSON.stringify(file.dataset), where);
+    const layout = layoutOf(dataset, file);
+    if (layoutDigest(layout) !== file.digests.layout) throw damaged('its layout does not have the digest that it names');
+    if (planDigest(file.plan) !== file.digests.plan) throw damaged('its plan does not have the digest that it names');
+    if (file.plan.layout !== file.digests.layout) throw damaged('its plan belongs to another layout');
+    return new ShuffleRun(output, dataset, layout, file.plan);
+  } catch (error) {
+    throw error instanceof PlanDamaged ? error : damaged((error as Error).message, error);
+  }
+}
+
+/** @throws LayoutMismatch when the stored run is not the one that is wanted */
+export function checkSameLayout(stored: ShuffleRun, wanted: Layout): void {
+  const difference = layoutDifference(stored.layout, wanted);
+  if (!difference) return;
+  throw new LayoutMismatch(
+    `${formatPrefix(stored.output)} belongs to another shuffle: ${difference}. Use another output prefix; nothing was ` +
+      'touched.',
+    { output: formatPrefix(stored.output), difference },
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * The two trees over which the shuffle's table of counts is drawn (docs/architecture.md).
+ *
+ * Rows: blocks of `blockRows` consecutive records; the row node (level l, index i) holds those of the blocks
+ * [i·2^l, (i+1)·2^l) that exist. Columns: the shard tree over the output shards.
+ */
+export interface Shape {
+  /** Records in all. */
+  readonly rows: number;
+  /** Records in a block; the last block may hold fewer. */
+  readonly blockRows: number;
+  /** Output shards. */
+  readonly shards: number;
+}
+
+/** A node of the shard tree: output shards [first, end) at `depth`, with heap index `heap` (root 1, children 2i, 2i+1). */
+export interface ShardNode {
+  readonly first: number;
+  readonly end: number;
+  readonly depth: number;
+  readonly heap: number;
+}
+
+export function blockCount(shape: Shape): number {
+  return Math.ceil(shape.rows / shape.blockRows);
+}
+
+/** The smallest k with 2^k ≥ count. */
+export function ceilLog2(count: number): number {
+  let level = 0;
+  for (let size = 1; size < count; size *= 2) level++;
+  return level;
+}
+
+/** Level of the row tree's root. */
+export function rowTreeHeight(shape: Shape): number {
+  return ceilLog2(blockCount(shape));
+}
+
+/** Depth of the shard tree's deepest leaf. */
+export function shardTreeDepth(shape: Shape): number {
+  return ceilLog2(shape.shards);
+}
+
+/** Records in the blocks before `block`. */
+export function rowsBefore(shape: Shape, block: number): number {
+  return Math.min(block * shape.blockRows, shape.rows);
+}
+
+/** Records in the output shards before `shard`: ⌊shard · rows / shards⌋, exact for every size. */
+export function recordsBefore(shape: Shape, shard: number): number {
+  const quotient = Math.floor(shape.rows / shape.shards);
+  const remainder = shape.rows - quotient * shape.shards;
+  const product = shard * remainder;
+  const extra = Number.isSafeInteger(product)
+    ? Math.floor(product / shape.shards)
+    : Number((BigInt(shard) * BigInt(remainder)) / BigInt(shape.shards));
+  return shard * quotient + extra;
+}
+
+export function shardRoot(shape: Shape): ShardNode {
+  return { first: 0, end: shape.shards, depth: 0, heap: 1 };
+}
+
+export function isLeaf(node: ShardNode): boolean {
+  return node.end - node.first === 1;
+}
+
+export function shardChildren(node: ShardNode): [ShardNode, ShardNode] {
+  const middle = Math.floor((node.first + node.end) / 2);
+  const depth = node.depth + 1;
+  return [
+    { first: node.first, end: middle, depth, heap: node.heap * 2 },
+    { first: middle, end: node.end, depth, heap: node.heap * 2 + 1 },
+  ];
+}
+
+/**
+ * The nodes at `depth` that lie in shards [first, end), from left to right. A shard that the tree reaches above that
+ * depth counts as a node of it.
+ */
+export function nodesAtDepth(shape: Shape, depth: number, first = 0, end = shape.shards): ShardNode[] {
+  const found: ShardNode[] = [];
+  const visit = (node: ShardNode): void => {
+    if (node.end <= first || node.first >= end) return;
+    if (node.depth === depth || isLeaf(node)) {
+      found.push(node);
+      return;
+    }
+    for (const child of shardChildren(node)) visit(child);
+  };
+  visit(shardRoot(shape));
+  return found;
+}

@@ -1,0 +1,167 @@
+import { Readable } from 'node:stream';
+import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { ObjectChanged, ObjectConflict } from '../errors.js';
+import type { ByteRange, CallOptions, GetOptions, ObjectLocation } from './objectStore.js';
+import { BrokenAnswer, type Fault } from './s3Faults.js';
+import type { S3Session } from './s3Session.js';
+
+/** So much of a body is progress: the attempts are counted anew after it. Less could go on nearly for ever. */
+const progressBytes = 256 * 1024;
+
+/** `ObjectStore.readInto`. Bytes that arrived before a body broke are kept; the next attempt asks for the rest. */
+export async function readInto(
+  session: S3Session,
+  object: ObjectLocation,
+  range: ByteRange,
+  target: Uint8Array,
+  { ifMatch, signal }: GetOptions,
+): Promise<void> {
+  if (target.length !== range.end - range.start) {
+    throw new RangeError(`Target of ${target.length} bytes for the range ${range.start} to ${range.end}.`);
+  }
+  if (target.length === 0) return;
+  let etag = ifMatch;
+  let done = 0;
+  await session.call<void>(
+    { verb: `read bytes ${range.start} to ${range.end} of`, ...object, signal },
+    async (options, progressed) => {
+      const rest = { start: range.start + done, end: range.end };
+      const before = done;
+      const answer = await session.client.send(
+        new GetObjectCommand({
+          Bucket: object.bucket,
+          Key: object.key,
+          Range: `bytes=${rest.start}-${rest.end - 1}`,
+          IfMatch: etag,
+        }),
+        options,
+      );
+      const body = bodyOf(answer);
+      try {
+        checkSameObject(object, etag, answer.ETag);
+        checkRange(object, rest, answer);
+        etag = answer.ETag;
+        await receive(body, target.subarray(done), session.timeouts.stall, (bytes) => (done += bytes));
+      } finally {
+        body.destroy();
+        if (done - before >= progressBytes) progressed();
+      }
+    },
+    {
+      range: (fault) => {
+        throw tooShort(object, range, fault.objectBytes, fault);
+      },
+    },
+  );
+}
+
+/** `ObjectStore.readWhole`. A body that broke is read again from its start. */
+export async function readWhole(
+  session: S3Session,
+  object: ObjectLocation,
+  limit: number,
+  { signal }: CallOptions,
+): Promise<{ data: Uint8Array; etag: string } | undefined> {
+  return session.call<{ data: Uint8Array; etag: string } | undefined>(
+    { verb: 'read', ...object, signal },
+    async (options) => {
+      const answer = await session.client.send(
+        new GetObjectCommand({ Bucket: object.bucket, Key: object.key }),
+        options,
+      );
+      const body = bodyOf(answer);
+      try {
+        const { ContentLength: bytes, ETag: etag } = answer;
+        if (bytes === undefined || etag === undefined) throw new BrokenAnswer('the answer names no length or no ETag');
+        if (bytes > limit) {
+          throw new ObjectConflict(
+            `s3://${object.bucket}/${object.key} has ${bytes} bytes, where at most ${limit} are expected: ` +
+              'something else stands at this key. Move it away, or use another prefix.',
+            { ...object, bytes, limit },
+          );
+        }
+        const data = new Uint8Array(bytes);
+        await receive(body, data, session.timeouts.stall);
+        return { data, etag };
+      } finally {
+        body.destroy();
+      }
+    },
+    { missing: () => undefined },
+  );
+}
+
+function bodyOf(answer: GetObjectCommandOutput): Readable {
+  if (answer.Body instanceof Readable) return answer.Body;
+  throw new BrokenAnswer('the answer has no body');
+}
+
+/**
+ * Fills `target` from a body.
+ * @param stall milliseconds without a byte after which the body counts as broken
+ * @throws BrokenAnswer when it stalls or has another length than `target`; the socket's error when it breaks off
+ */
+async function receive(
+  body: Readable,
+  target: Uint8Array,
+  stall: number,
+  onBytes: (bytes: number) => void = () => undefined,
+): Promise<void> {
+  let filled = 0;
+  const timer = setTimeout(() => body.destroy(new BrokenAnswer(`no byte arrived for ${stall} ms`)), stall);
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      timer.refresh();
+      if (filled + chunk.length > target.length) {
+        throw new BrokenAnswer(`more than the ${target.length} bytes asked for arrived`);
+      }
+      target.set(chunk, filled);
+      filled += chunk.length;
+      onBytes(chunk.length);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  if (filled < target.length) throw new BrokenAnswer(`${filled} of ${target.length} bytes arrived`);
+}
+
+/** A server that ignores If-Match must not mix two objects. */
+function checkSameObject(object: ObjectLocation, expected: string | undefined, etag: string | undefined): void {
+  if (etag === undefined) throw new BrokenAnswer('the answer names no ETag');
+  if (expected !== undefined && expected !== etag) {
+    throw new ObjectChanged(
+      `s3://${object.bucket}/${object.key} is not the object that was read before: its ETag is ${etag}, not ` +
+        `${expected}. Restore the earlier one, or describe the dataset anew and use another output.`,
+      { ...object, expected, etag },
+    );
+  }
+}
+
+/** Are these the bytes that were asked for? Some servers and proxies answer a Range request with the whole object. */
+function checkRange(object: ObjectLocation, asked: ByteRange, answer: GetObjectCommandOutput): void {
+  if (answer.$metadata.httpStatusCode === 200) {
+    if (asked.start === 0 && answer.ContentLength === asked.end) return;
+    throw new BrokenAnswer(`the server ignored the range and sent all ${answer.ContentLength ?? 'unknown'} bytes`);
+  }
+  const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(answer.ContentRange ?? '') ?? [];
+  const length = lengthIn(answer.ContentRange);
+  if (length !== undefined && length < asked.end) throw tooShort(object, asked, length);
+  if (Number(first) !== asked.start || Number(last) !== asked.end - 1) {
+    throw new BrokenAnswer(`asked for bytes ${asked.start} to ${asked.end}, got "${answer.ContentRange ?? ''}"`);
+  }
+}
+
+/** The object's length in a Content-Range header: `bytes 0-9/100` or `bytes *\/100`. */
+function lengthIn(contentRange: string | undefined): number | undefined {
+  const digits = /\/(\d+)$/.exec(contentRange ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function tooShort(object: ObjectLocation, range: ByteRange, actual: number | undefined, fault?: Fault): ObjectChanged {
+  return new ObjectChanged(
+    `s3://${object.bucket}/${object.key} has ${actual ?? 'fewer'} bytes, but should have at least ${range.end}. ` +
+      'It was replaced or cut short: restore it, or describe the dataset anew and use another output.',
+    { ...object, expected: range.end, actual },
+    { cause: fault?.cause },
+  );
+}

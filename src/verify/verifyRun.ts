@@ -1,0 +1,113 @@
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import type { Dataset } from '../formats/dataset.js';
+import { readDataset } from '../formats/readDataset.js';
+import { jsonDigest } from '../json.js';
+import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
+import { parsePrefix } from '../storage/uri.js';
+import type { Prefix } from '../storage/uri.js';
+import { checkInput, prefixUri } from '../validation.js';
+import { checkComparable, judge } from './verdict.js';
+import type { Verdict } from './verdict.js';
+import { sampleThreshold, verifyShards, verifyTasks } from './verifyTask.js';
+import type { ShardRange, VerifyContext, VerifyPart } from './verifyTask.js';
+
+const verifySchema = z.strictObject({ input: prefixUri, output: prefixUri });
+
+/** S3 URIs of the dataset that was shuffled and of the result. */
+export type VerifyInput = z.output<typeof verifySchema>;
+
+/** @throws InvalidInput */
+export function parseVerifyInput(input: unknown): VerifyInput {
+  return checkInput(verifySchema, input, 'verify');
+}
+
+/** One side of a verification. */
+interface Side {
+  readonly place: Prefix;
+  readonly dataset: Dataset;
+  readonly tasks: readonly ShardRange[];
+}
+
+/** A verification: the tasks of the input dataset come first, then those of the output dataset. */
+export class VerifyRun {
+  private constructor(
+    private readonly input: Side,
+    private readonly output: Side,
+  ) {}
+
+  /** @throws DatasetMissing, DatasetInvalid, DatasetsDiffer */
+  static async open(store: ObjectStore, { input, output }: VerifyInput, signal: AbortSignal): Promise<VerifyRun> {
+    const [from, to] = await Promise.all([open(store, input, signal), open(store, output, signal)]);
+    checkComparable(from.dataset, to.dataset);
+    return new VerifyRun(from, to);
+  }
+
+  get taskCount(): number {
+    return this.input.tasks.length + this.output.tasks.length;
+  }
+
+  /** Bytes of all shards. */
+  get bytes(): number {
+    const shards = [...this.input.dataset.shards, ...this.output.dataset.shards];
+    return shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  }
+
+  async runTask(task: number, context: VerifyContext): Promise<VerifyPart> {
+    const side = task < this.input.tasks.length ? this.input : this.output;
+    const range = side.tasks[side === this.input ? task : task - this.input.tasks.length]!;
+    return verifyShards(side.place, side.dataset, range, sampleThreshold(this.input.dataset.rows), context);
+  }
+
+  /** @param parts of all tasks, in their order */
+  judge(parts: readonly VerifyPart[]): Verdict {
+    return judge(parts.slice(0, this.input.tasks.length), parts.slice(this.input.tasks.length));
+  }
+
+  /** Where a distributed verification keeps what a task found; depends on what both datasets are. */
+  partLocation(task: number): ObjectLocation {
+    const shards = (side: Side): string[] => side.dataset.shards.map(({ key, bytes, etag }) => `${key} ${bytes} ${etag}`);
+    this.digest ??= jsonDigest([shards(this.input), shards(this.output)]);
+    const { bucket, prefix } = this.output.place;
+    return { bucket, key: `${prefix}_riffle/verify/${this.digest}/${task}.bin` };
+  }
+
+  private digest: string | undefined;
+}
+
+async function open(store: ObjectStore, uri: string, signal: AbortSignal): Promise<Side> {
+  const place = parsePrefix(uri);
+  const dataset = await readDataset(store, place, { signal });
+  return { place, dataset, tasks: verifyTasks(dataset) };
+}
+
+const partLimit = 256 * 1024 * 1024;
+
+/** A part as bytes: a line of JSON with counts and the CRC-32 of the sample, then the sample. */
+export function encodePart(part: VerifyPart): Uint8Array {
+  const { sample, ...facts } = part;
+  return Buffer.concat([Buffer.from(`${JSON.stringify({ ...facts, crc: crc32(sample) })}\n`), sample]);
+}
+
+/** @returns undefined when the bytes are not what `encodePart` wrote */
+export function decodePart(data: Uint8Array): VerifyPart | undefined {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+  const end = bytes.indexOf('\n');
+  try {
+    const { crc, ...facts } = JSON.parse(bytes.toString('utf8', 0, end)) as Omit<VerifyPart, 'sample'> & { crc: number };
+    const sample = bytes.subarray(end + 1);
+    return crc === crc32(sample) ? { ...facts, sample } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function readPart(
+  store: ObjectStore,
+  run: VerifyRun,
+  task: number,
+  signal: AbortSignal,
+): Promise<VerifyPart | undefined> {
+  const found = await store.readWhole(run.partLocation(task), partLimit, { signal });
+  return found && decodePart(found.data);
+}

@@ -1,0 +1,156 @@
+import type { Dataset } from '../formats/dataset.js';
+import { columnBytes, firstRows, recordBytes, shardColumnOffsets } from '../formats/encoding.js';
+import { ColumnarFile } from '../shuffle/columnarFile.js';
+import { MultisetDigest } from '../shuffle/recordHash.js';
+import type { Pause } from '../shuffle/recordTarget.js';
+import { readRows } from '../shuffle/source.js';
+import { combineCrc32 } from '../storage/crc32.js';
+import type { ObjectStore } from '../storage/objectStore.js';
+import type { Prefix } from '../storage/uri.js';
+import { crc32 } from 'node:zlib';
+
+/** Shards [first, end) of a dataset, read by one task. */
+export interface ShardRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** What one task found. */
+export interface VerifyPart {
+  readonly records: number;
+  /** Multiset digest of the records, hex. */
+  readonly digest: string;
+  /** Shards whose bytes do not have the CRC-32 that dataset.json names. */
+  readonly damaged: readonly string[];
+  /** Sampled records, `sampleBytes` each: 16 bytes of hash, the row as a float64; little-endian. */
+  readonly sample: Uint8Array;
+}
+
+export const sampleBytes = 24;
+
+/** Bytes of shards that a task reads, at least one shard. */
+const taskBytes = 256 * 1024 * 1024;
+/** Bytes of records in memory at once. */
+const chunkBytes = 16 * 1024 * 1024;
+
+/** Mean and limit of the number of sampled records. */
+const sampleMean = 990_000;
+
+/** Cuts a dataset into the tasks that read it. */
+export function verifyTasks(dataset: Dataset): ShardRange[] {
+  const tasks: ShardRange[] = [];
+  let first = 0;
+  let bytes = 0;
+  for (const [index, shard] of dataset.shards.entries()) {
+    bytes += shard.bytes;
+    if (bytes < taskBytes && index + 1 < dataset.shards.length) continue;
+    tasks.push({ first, end: index + 1 });
+    first = index + 1;
+    bytes = 0;
+  }
+  return tasks;
+}
+
+/** Records whose hash begins with a word below this are sampled: all of up to 10^6, about 990,000 of more. */
+export function sampleThreshold(rows: number): number {
+  return rows <= 1_000_000 ? 2 ** 32 : Math.floor((sampleMean / rows) * 2 ** 32);
+}
+
+export interface VerifyContext {
+  readonly store: ObjectStore;
+  readonly signal: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
+  readonly pause: Pause;
+}
+
+/**
+ * Reads shards, counts and hashes their records, samples some and checks the shards' bytes where their CRC-32 is known.
+ * @throws ObjectMissing or ObjectChanged when a shard is not the one that dataset.json describes
+ */
+export async function verifyShards(
+  place: Prefix,
+  dataset: Dataset,
+  range: ShardRange,
+  threshold: number,
+  context: VerifyContext,
+): Promise<VerifyPart> {
+  const sum = new MultisetDigest();
+  const sample: Uint8Array[] = [];
+  const damaged: string[] = [];
+  const starts = firstRows(dataset);
+  for (let index = range.first; index < range.end; index++) {
+    const shard = dataset.shards[index]!;
+    const columns = dataset.columns.map(() => 0);
+    await eachChunk(place, dataset, starts[index]!, starts[index + 1]!, context, async (chunk, firstRow) => {
+      await chunk.eachHash((hash, row) => {
+        sum.add(hash);
+        if (hash[0]! < threshold) sample.push(sampleEntry(hash, firstRow + row));
+      }, context.pause);
+      for (const [column, { bytes }] of widths(dataset).entries()) {
+        columns[column] = combineCrc32(columns[column]!, chunk.columnCrc32(column), chunk.rows * bytes);
+      }
+    });
+    if (shard.crc32 !== undefined && (await shardCrc32(place, dataset, index, columns, context)) !== shard.crc32) {
+      damaged.push(shard.key);
+    }
+  }
+  return {
+    records: starts[range.end]! - starts[range.first]!,
+    digest: sum.toHex(),
+    damaged,
+    sample: Buffer.concat(sample),
+  };
+}
+
+async function eachChunk(
+  place: Prefix,
+  dataset: Dataset,
+  first: number,
+  end: number,
+  context: VerifyContext,
+  handle: (chunk: ColumnarFile, firstRow: number) => Promise<void>,
+): Promise<void> {
+  const step = Math.max(1, Math.floor(chunkBytes / Math.max(1, recordBytes(dataset))));
+  for (let row = first; row < end; row += step) {
+    const rows = Math.min(step, end - row);
+    const chunk = new ColumnarFile(new Uint8Array(0), dataset, rows);
+    await readRows(context.store, place, dataset, row, rows, chunk, context);
+    await handle(chunk, row);
+  }
+}
+
+/** CRC-32 of a whole shard file, from those of its columns and the header, which is read here. */
+async function shardCrc32(
+  place: Prefix,
+  dataset: Dataset,
+  index: number,
+  columnCrcs: readonly number[],
+  context: VerifyContext,
+): Promise<string> {
+  const shard = dataset.shards[index]!;
+  const header = new Uint8Array(shard.header);
+  const object = { bucket: place.bucket, key: place.prefix + shard.key };
+  if (shard.header > 0) {
+    const options = { ifMatch: shard.etag, signal: context.signal };
+    await context.store.readInto(object, { start: 0, end: shard.header }, header, options);
+  }
+  const offsets = shardColumnOffsets(dataset, shard);
+  const inFile = [...columnCrcs.keys()].sort((a, b) => offsets[a]! - offsets[b]!);
+  const sizes = widths(dataset);
+  const crc = inFile.reduce(
+    (before, column) => combineCrc32(before, columnCrcs[column]!, shard.rows * sizes[column]!.bytes),
+    crc32(header),
+  );
+  return crc.toString(16).padStart(8, '0');
+}
+
+function widths(dataset: Dataset): { bytes: number }[] {
+  return dataset.columns.map((column) => ({ bytes: columnBytes(column) }));
+}
+
+function sampleEntry(hash: Uint32Array, row: number): Uint8Array {
+  const entry = Buffer.alloc(sampleBytes);
+  hash.forEach((word, position) => entry.writeUInt32LE(word, 4 * position));
+  entry.writeDoubleLE(row, 16);
+  return entry;
+}

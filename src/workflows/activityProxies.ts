@@ -1,0 +1,19 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.js';
+
+/**
+ * Transient failures are retried for about a quarter of an hour (the pauses add up to 17 minutes), which outlasts a
+ * restart of S3 or of the workers; what cannot be mended by waiting is raised as non-retryable by the activity.
+ */
+const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 40 } as const;
+
+/** Activities that answer at once: they read the cluster's state, not data. */
+export const quick = proxyActivities<Activities>({ startToCloseTimeout: '1 minute', retry });
+
+/**
+ * Activities that work on data, however long it takes; a lost one is noticed by its heartbeat.
+ * @param heartbeatTimeout milliseconds
+ */
+export function working(heartbeatTimeout: number): typeof quick {
+  return proxyActivities<Activities>({ startToCloseTimeout: '7 days', heartbeatTimeout, retry });
+}

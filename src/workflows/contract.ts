@@ -1,0 +1,90 @@
+/** Types that workflows share with activities and clients. Payloads hold ids and counts only; the plan is in S3. */
+
+/** The task queue on which all workflow types run. */
+export const taskQueue = 'riffle';
+
+/** A shuffle whose plan is stored. */
+export interface RunReference {
+  /** S3 URI of the input dataset. */
+  readonly input: string;
+  /** S3 URI of the output prefix, where plan.json lies. */
+  readonly output: string;
+  /** Plan digest. */
+  readonly plan: string;
+}
+
+/** One call of a task activity. `scope` is what all tasks of the run have in common. */
+export interface TaskCall<Scope = unknown> {
+  readonly scope: Scope;
+  readonly pass: number;
+  readonly task: number;
+  /** Do it again although its checkpoint says that it is done. */
+  readonly redo: boolean;
+}
+
+/** What a task did. */
+export interface TaskOutcome {
+  readonly records: number;
+  /** Multiset digest of the records, hex. */
+  readonly digest: string;
+  /** Whether its checkpoint said that it was done already. */
+  readonly skipped: boolean;
+}
+
+/** What a range of tasks did together. */
+export interface Totals {
+  readonly tasks: number;
+  readonly skipped: number;
+  readonly records: number;
+  readonly digest: string;
+}
+
+/** A task that failed for good. */
+export interface TaskFailure {
+  readonly pass: number;
+  readonly task: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Timing that depends on the cluster, decided by the worker that admits a run. */
+export interface Timing {
+  /** Milliseconds without a heartbeat after which an attempt counts as lost. */
+  readonly heartbeatTimeout: number;
+  /** Whether the namespace knows riffle's search attributes. */
+  readonly searchAttributes: boolean;
+}
+
+/** What the query `progress` answers. */
+export interface Progress {
+  readonly stage: string;
+  /** 0 before the first pass. */
+  readonly pass: number;
+  readonly passes: number;
+  readonly tasks: { readonly done: number; readonly running: number; readonly failed: number; readonly total: number };
+  readonly bytes: { readonly done: number; readonly total: number };
+  /** Mean of the pass so far. */
+  readonly bytesPerSecond: number;
+  /** Null while it cannot be told. */
+  readonly etaSeconds: number | null;
+}
+
+/** Sent to the root workflow when a run enters a stage. */
+export interface StageReport {
+  readonly stage: string;
+  readonly pass: number;
+  readonly passes: number;
+  readonly tasks: number;
+  /** Bytes of records that the pass moves. */
+  readonly bytes: number;
+}
+
+/** Sent to the root workflow by a group of tasks, a few times in its life. */
+export interface GroupReport {
+  readonly pass: number;
+  /** First task of the group, which names it. */
+  readonly group: number;
+  readonly done: number;
+  readonly running: number;
+  readonly failed: number;
+}

@@ -1,0 +1,33 @@
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/workflow';
+
+/** The failure of riffle's own inside Temporal's wrappers, or undefined when there is none. */
+export function innermost(error: unknown): ApplicationFailure | undefined {
+  let at = error;
+  while (at instanceof ActivityFailure || at instanceof ChildWorkflowFailure) at = at.cause;
+  return at instanceof ApplicationFailure ? at : undefined;
+}
+
+/**
+ * The same failure without Temporal's wrappers, so that the first line that people see says what broke. Cancellations
+ * and the like pass unchanged.
+ */
+export function unwrapped(error: unknown): unknown {
+  const inner = innermost(error);
+  if (!inner) return error;
+  return ApplicationFailure.create({
+    message: inner.message,
+    type: inner.type ?? 'Error',
+    nonRetryable: true,
+    details: [...(inner.details ?? [])],
+  });
+}
+
+/** A failure with a stable code, as activities raise them. */
+export function failure(code: string, message: string, fields: Record<string, unknown> = {}): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    type: code,
+    nonRetryable: true,
+    details: [{ ...fields, code, message }],
+  });
+}

@@ -1,0 +1,215 @@
+import {
+  ChildWorkflowCancellationType,
+  condition,
+  getExternalWorkflowHandle,
+  setHandler,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ChildWorkflowHandle } from '@temporalio/workflow';
+import { sumDigests } from '../digests.js';
+import { working } from './activityProxies.js';
+import type { GroupReport, TaskCall, TaskFailure, TaskOutcome, Timing, Totals } from './contract.js';
+import { failure, innermost } from './failures.js';
+import { groupReport } from './progressBoard.js';
+import { parallelismSignal } from './rootRun.js';
+import { Repairs } from './repairs.js';
+
+/** Tasks of one group: a history of about 1,700 events. */
+const groupTasks = 500;
+/** Children of one workflow; more tasks make the tree deeper. */
+const mostChildren = 100;
+/** Tasks at once of one group, where the parallelism allows it. */
+const groupParallelism = 100;
+/** Failed tasks that are named; the rest is counted. */
+const namedFailures = 10;
+
+export type TaskActivity = 'runShuffleTask' | 'runVerifyTask';
+
+export interface FanOutInput {
+  readonly activity: TaskActivity;
+  /** What all tasks have in common; handed to the activity. */
+  readonly scope: unknown;
+  /** What the tasks do, for people. */
+  readonly label: string;
+  readonly pass: number;
+  readonly firstTask: number;
+  readonly tasks: number;
+  /** Tasks that may run at once. */
+  readonly parallelism: number;
+  readonly timing: Timing;
+  /** Workflow that shows the progress. */
+  readonly root: string;
+  /** Reports that each group sends to it. */
+  readonly reports: number;
+}
+
+/**
+ * Runs tasks [firstTask, firstTask + tasks): a few hundred by itself, more through children that each take a part.
+ * A task that fails for good does not stop the others; at the end the failure names them.
+ */
+export async function fanOut(input: FanOutInput): Promise<Totals> {
+  const totals = input.tasks <= groupTasks ? await runGroup(input) : await runChildren(input);
+  if (totals.failed === 0) return totals;
+  const shown = totals.failures.slice(0, 3).map(({ pass, task, message }) => `task ${task} of pass ${pass}: ${message}`);
+  throw failure(
+    'TasksFailed',
+    `${totals.failed} of ${input.tasks} tasks failed (${input.label}); the others are done. ${shown.join(' ')} ` +
+      'Mend the cause and start the workflow again: it does only what is missing.',
+    { failed: totals.failed, tasks: input.tasks, failures: totals.failures },
+  );
+}
+
+interface Counted extends Totals {
+  readonly failed: number;
+  readonly failures: readonly TaskFailure[];
+}
+
+async function runGroup(input: FanOutInput): Promise<Counted> {
+  const activities = working(input.timing.heartbeatTimeout);
+  const call = (call: TaskCall): Promise<TaskOutcome> =>
+    activities[input.activity].executeWithOptions(
+      { summary: `${input.label}: task ${call.task}${call.redo ? ' (again)' : ''}` },
+      [call as never],
+    );
+  const repairs = new Repairs(input.scope, call);
+  const outcomes: TaskOutcome[] = [];
+  const failures: TaskFailure[] = [];
+  let failed = 0;
+  const runTask = async (task: number): Promise<void> => {
+    try {
+      outcomes.push(await repairs.run({ scope: input.scope, pass: input.pass, task, redo: false }));
+    } catch (error) {
+      const inner = innermost(error);
+      if (!inner) throw error;
+      failed++;
+      if (failures.length < namedFailures) {
+        failures.push({ pass: input.pass, task, code: inner.type ?? 'Error', message: inner.message });
+      }
+    }
+  };
+
+  const report = groupReporter(input);
+  const parallelism = steered(input.parallelism);
+  await pool(input.tasks, parallelism, (index) => runTask(input.firstTask + index), (running) =>
+    report({
+      pass: input.pass,
+      group: input.firstTask,
+      done: outcomes.length,
+      running,
+      failed,
+    }),
+  );
+  return {
+    tasks: outcomes.length,
+    skipped: outcomes.filter(({ skipped }) => skipped).length,
+    records: outcomes.reduce((sum, { records }) => sum + records, 0),
+    digest: sumDigests(outcomes.map(({ digest }) => digest)),
+    failed,
+    failures,
+  };
+}
+
+async function runChildren(input: FanOutInput): Promise<Counted> {
+  const groups = Math.ceil(input.tasks / groupTasks);
+  const size = Math.ceil(groups / mostChildren) * groupTasks;
+  const done: Totals[] = [];
+  const failures: TaskFailure[] = [];
+  let failed = 0;
+  const children = new Set<ChildWorkflowHandle<typeof fanOut>>();
+  const parallelism = steered(input.parallelism, async () => {
+    await Promise.all([...children].map((child) => child.signal(parallelismSignal, share())));
+  });
+  const open = (): number => Math.ceil(parallelism() / groupParallelism);
+  const share = (): number => (parallelism() === 0 ? 0 : Math.max(1, Math.floor(parallelism() / open())));
+  await pool(Math.ceil(input.tasks / size), open, async (index) => {
+    const firstTask = input.firstTask + index * size;
+    const tasks = Math.min(size, input.firstTask + input.tasks - firstTask);
+    const child = await startChild(fanOut, {
+      workflowId: `${workflowInfo().workflowId}/tasks-${firstTask}-${firstTask + tasks - 1}`,
+      args: [{ ...input, firstTask, tasks, parallelism: share() }],
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      staticSummary: `${input.label}: tasks ${firstTask} to ${firstTask + tasks - 1}`,
+    });
+    children.add(child);
+    try {
+      done.push(await child.result());
+    } catch (error) {
+      const inner = innermost(error);
+      if (inner?.type !== 'TasksFailed') throw error;
+      const [details] = inner.details as [{ failed: number; failures: TaskFailure[] }];
+      failed += details.failed;
+      failures.push(...details.failures.slice(0, namedFailures - failures.length));
+    } finally {
+      children.delete(child);
+    }
+  });
+  return {
+    tasks: done.reduce((sum, { tasks }) => sum + tasks, 0),
+    skipped: done.reduce((sum, { skipped }) => sum + skipped, 0),
+    records: done.reduce((sum, { records }) => sum + records, 0),
+    digest: sumDigests(done.map(({ digest }) => digest)),
+    failed,
+    failures,
+  };
+}
+
+/** The parallelism, as changed by signals. */
+function steered(initial: number, onChange: () => Promise<void> = async () => {}): () => number {
+  let parallelism = initial;
+  setHandler(parallelismSignal, async (value) => {
+    parallelism = value;
+    await onChange();
+  });
+  return () => parallelism;
+}
+
+/**
+ * Runs `count` jobs, at most `limit()` at once. A job that throws stops the start of others; those under way are
+ * waited for.
+ * @param onChange called when a job has ended, with the number of running ones
+ */
+async function pool(
+  count: number,
+  limit: () => number,
+  job: (index: number) => Promise<void>,
+  onChange: (running: number) => Promise<void> | undefined = () => undefined,
+): Promise<void> {
+  const jobs: Promise<void>[] = [];
+  let running = 0;
+  let broken: { error: unknown } | undefined;
+  const start = async (index: number): Promise<void> => {
+    running++;
+    try {
+      await job(index);
+    } catch (error) {
+      broken ??= { error };
+    }
+    running--;
+    await onChange(running);
+  };
+  try {
+    for (let index = 0; index < count; index++) {
+      await condition(() => running < limit() || broken !== undefined);
+      if (broken) break;
+      jobs.push(start(index));
+    }
+  } catch (error) {
+    broken ??= { error };
+  }
+  await Promise.all(jobs);
+  if (broken) throw broken.error;
+}
+
+/** Sends at most `reports` reports in a group's life, the last one when all tasks have ended. */
+function groupReporter(input: FanOutInput): (report: GroupReport) => Promise<void> | undefined {
+  const root = getExternalWorkflowHandle(input.root);
+  let sent = 0;
+  return (report) => {
+    const ended = report.done + report.failed;
+    if (ended < Math.ceil((input.tasks * (sent + 1)) / input.reports)) return undefined;
+    sent = Math.floor((ended * input.reports) / input.tasks);
+    // Nobody looks at the progress of a root that is gone; the work goes on or is cancelled by other means.
+    return root.signal(groupReport, report).catch(() => undefined);
+  };
+}

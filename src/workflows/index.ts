@@ -1,0 +1,4 @@
+/** All workflow types of task queue `riffle`. `shuffleRun` and `fanOut` are started by the others only. */
+export { fanOut } from './fanOut.js';
+export { shuffle, shuffleRun } from './shuffle.js';
+export { verify } from './verify.js';

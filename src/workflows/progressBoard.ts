@@ -1,0 +1,119 @@
+import {
+  defineQuery,
+  defineSignal,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { GroupReport, Progress, StageReport, Timing } from './contract.js';
+
+export const progressQuery = defineQuery<Progress>('progress');
+export const stageReport = defineSignal<[StageReport]>('stage');
+export const groupReport = defineSignal<[GroupReport]>('group');
+
+const stageKey = defineSearchAttributeKey('RiffleStage', 'KEYWORD');
+const failedKey = defineSearchAttributeKey('RiffleFailedTasks', 'INT');
+
+/** What a root workflow knows of its run: collected from signals, shown by query, details and search attributes. */
+export class ProgressBoard {
+  private stage: StageReport = { stage: 'admit', pass: 0, passes: 0, tasks: 0, bytes: 0 };
+  private stageStart = Date.now();
+  private seen = Date.now();
+  private groups = new Map<number, GroupReport>();
+  private finishedStages: string[] = [];
+  private shownFailed = 0;
+  private timing: Timing | undefined;
+
+  /** @param title what runs, for people */
+  constructor(private readonly title: string) {
+    setHandler(progressQuery, () => this.progress(), {
+      description: 'Stage, pass, tasks done / running / failed / total, bytes, bytes per second, seconds left.',
+    });
+    setHandler(
+      stageReport,
+      (report) => {
+        this.enter(report);
+      },
+      { description: 'Internal: the run entered a stage.' },
+    );
+    setHandler(
+      groupReport,
+      (report) => {
+        if (report.pass !== this.stage.pass) return;
+        this.groups.set(report.group, report);
+        this.show();
+      },
+      { description: 'Internal: a group of tasks got on.' },
+    );
+    this.show();
+  }
+
+  /** From now on the cluster's search attributes may be set. */
+  use(timing: Timing): void {
+    this.timing = timing;
+  }
+
+  enter(report: StageReport): void {
+    if (this.stage.tasks > 0) this.finishedStages.push(this.row());
+    this.stage = report;
+    this.stageStart = Date.now();
+    this.groups = new Map();
+    if (this.timing?.searchAttributes) upsertSearchAttributes([{ key: stageKey, value: stageName(report) }]);
+    this.show();
+  }
+
+  private progress(): Progress {
+    let [done, running, failed] = [0, 0, 0];
+    for (const group of this.groups.values()) {
+      done += group.done;
+      running += group.running;
+      failed += group.failed;
+    }
+    const { stage, pass, passes, tasks, bytes } = this.stage;
+    const share = tasks > 0 ? done / tasks : 0;
+    const seconds = (this.seen - this.stageStart) / 1000;
+    return {
+      stage,
+      pass,
+      passes,
+      tasks: { done, running, failed, total: tasks },
+      bytes: { done: Math.round(bytes * share), total: bytes },
+      bytesPerSecond: seconds > 0 ? Math.round((bytes * share) / seconds) : 0,
+      etaSeconds: share > 0 ? Math.round(seconds * (passes - pass + 1 / share - 1)) : null,
+    };
+  }
+
+  private show(): void {
+    this.seen = Date.now();
+    const { tasks } = this.progress();
+    if (this.timing?.searchAttributes && tasks.failed !== this.shownFailed) {
+      this.shownFailed = tasks.failed;
+      upsertSearchAttributes([{ key: failedKey, value: tasks.failed }]);
+    }
+    const header = '| stage | tasks done | running | failed | bytes | rate | time left |\n| --- | --- | --- | --- | --- | --- | --- |';
+    setCurrentDetails([`**${this.title}**`, '', header, ...this.finishedStages, this.row()].join('\n'));
+  }
+
+  private row(): string {
+    const { tasks, bytes, bytesPerSecond, etaSeconds } = this.progress();
+    const cells = [
+      stageName(this.stage),
+      tasks.total > 0 ? `${tasks.done} of ${tasks.total}` : '',
+      tasks.total > 0 ? tasks.running : '',
+      tasks.total > 0 ? tasks.failed : '',
+      bytes.total > 0 ? `${mebibytes(bytes.done)} of ${mebibytes(bytes.total)} MiB` : '',
+      bytesPerSecond > 0 ? `${mebibytes(bytesPerSecond)} MiB/s` : '',
+      etaSeconds === null ? '' : `${etaSeconds} s`,
+    ];
+    return `| ${cells.join(' | ')} |`;
+  }
+}
+
+function stageName({ stage, pass, passes }: StageReport): string {
+  return pass > 0 ? `${stage} (pass ${pass} of ${passes})` : stage;
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 1024 ** 2).toFixed(1);
+}

@@ -1,0 +1,50 @@
+import type { TaskCall, TaskOutcome } from './contract.js';
+import { innermost } from './failures.js';
+
+/** Attempts of a task whose inputs keep turning out damaged. */
+const mostRounds = 5;
+
+/**
+ * Runs tasks; where one finds that what earlier tasks wrote is missing or corrupt, those are done again first (and,
+ * before them, what they need in turn).
+ */
+export class Repairs {
+  private readonly redone = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly scope: unknown,
+    private readonly call: (call: TaskCall) => Promise<TaskOutcome>,
+  ) {}
+
+  async run(call: TaskCall): Promise<TaskOutcome> {
+    return this.repairing(() => this.call(call));
+  }
+
+  /** Does `work`, mending what it finds damaged. */
+  async repairing<T>(work: () => Promise<T>): Promise<T> {
+    for (let round = 1; ; round++) {
+      try {
+        return await work();
+      } catch (error) {
+        const damage = damageOf(error);
+        if (!damage || round === mostRounds) throw error;
+        for (const task of damage.tasks) await this.redo(damage.pass, task, round > 1);
+      }
+    }
+  }
+
+  /** Several readers find the same damage: one repair serves them all, unless it did not help. */
+  private redo(pass: number, task: number, again: boolean): Promise<unknown> {
+    const name = `${pass}/${task}`;
+    const before = again ? undefined : this.redone.get(name);
+    const repair = before ?? this.run({ scope: this.scope, pass, task, redo: true });
+    this.redone.set(name, repair);
+    return repair;
+  }
+}
+
+function damageOf(error: unknown): { pass: number; tasks: number[] } | undefined {
+  const inner = innermost(error);
+  if (inner?.type !== 'WorkDamaged') return undefined;
+  return (inner.details as [{ pass: number; tasks: number[] }] | undefined)?.[0];
+}

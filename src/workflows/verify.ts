@@ -1,0 +1,48 @@
+import { ChildWorkflowCancellationType, startChild, workflowInfo } from '@temporalio/workflow';
+import type { Verdict } from '../verify/verdict.js';
+import { quick, working } from './activityProxies.js';
+import { fanOut } from './fanOut.js';
+import { ProgressBoard } from './progressBoard.js';
+import { Repairs } from './repairs.js';
+import { asRoot, ParallelismControl } from './rootRun.js';
+
+/** Proves that one dataset is a permutation of another, and tests its order; docs/formats.md describes input and result. */
+export async function verify(input: unknown): Promise<Verdict> {
+  const board = new ProgressBoard('riffle verify');
+  const control = new ParallelismControl();
+  return asRoot(async () => {
+    const { input: scope, parallelism, timing } = await quick.admitVerify(input);
+    board.use(timing);
+    const activities = working(timing.heartbeatTimeout);
+    board.enter({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
+    const { tasks, bytes } = await activities.prepareVerify(scope);
+    board.enter({ stage: 'read', pass: 1, passes: 1, tasks, bytes });
+    const label = 'verify';
+    const reading = await startChild(fanOut, {
+      workflowId: `${workflowInfo().workflowId}/read`,
+      args: [
+        {
+          activity: 'runVerifyTask',
+          scope,
+          label,
+          pass: 1,
+          firstTask: 0,
+          tasks,
+          parallelism,
+          timing,
+          root: workflowInfo().workflowId,
+          reports: 10,
+        },
+      ],
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      staticSummary: `read ${scope.input} and ${scope.output}`,
+    });
+    await control.attach(reading, parallelism);
+    await reading.result();
+    board.enter({ stage: 'judge', pass: 0, passes: 0, tasks: 0, bytes: 0 });
+    const repairs = new Repairs(scope, (call) => activities.runVerifyTask(call as never));
+    const verdict = await repairs.repairing(() => activities.judgeVerify(scope));
+    board.enter({ stage: 'done', pass: 0, passes: 0, tasks: 0, bytes: 0 });
+    return verdict;
+  });
+}

@@ -1,0 +1,40 @@
+import { InvalidInput } from '../src/errors.js';
+
+export interface WorkerSettings {
+  /** Data tasks at once. */
+  readonly slots: number;
+  /** Milliseconds without a heartbeat after which an attempt counts as lost. */
+  readonly heartbeatTimeout: number;
+  /** Longest time between two heartbeats sent, milliseconds. */
+  readonly heartbeatThrottle: number;
+  /** Milliseconds for which a workflow waits for the worker that knows it. */
+  readonly stickyTimeout: number;
+}
+
+const defaultMemory = 4 * 1024 ** 3;
+
+/**
+ * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per GiB, 2 to 4), and the timing, which
+ * `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT`
+ * [10s].
+ * @throws InvalidInput
+ */
+export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
+  const memory = Number(environment.RIFFLE_WORKER_MEMORY ?? defaultMemory);
+  if (!(Number.isSafeInteger(memory) && memory > 0)) {
+    throw new InvalidInput(`RIFFLE_WORKER_MEMORY is ${environment.RIFFLE_WORKER_MEMORY}: write a number of bytes.`);
+  }
+  return {
+    slots: Math.min(4, Math.max(2, Math.floor(memory / 1024 ** 3))),
+    heartbeatTimeout: seconds(environment, 'RIFFLE_HEARTBEAT_TIMEOUT', 30),
+    heartbeatThrottle: seconds(environment, 'RIFFLE_HEARTBEAT_THROTTLE', 10),
+    stickyTimeout: seconds(environment, 'RIFFLE_STICKY_TIMEOUT', 10),
+  };
+}
+
+function seconds(environment: NodeJS.ProcessEnv, name: string, byDefault: number): number {
+  const text = environment[name] ?? `${byDefault}s`;
+  const match = /^(\d+(?:\.\d+)?)s$/.exec(text);
+  if (!match) throw new InvalidInput(`${name} is ${JSON.stringify(text)}: write seconds, such as "5s".`);
+  return Number(match[1]) * 1000;
+}
