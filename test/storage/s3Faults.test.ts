@@ -75,7 +75,7 @@ describe('S3 store on a failing network and server', () => {
     proxy = await FaultProxy.start(environment.AWS_ENDPOINT_URL_S3 ?? '');
     direct = createS3Store({ environment, largestPut: 5 * MiB });
     store = through();
-    impatient = through({ timeouts: { answer: 1000, stall: 300 } });
+    impatient = through({ timeouts: { answer: 1000 } });
     await direct.createBucket(bucket);
   });
   after(async () => {
@@ -143,10 +143,18 @@ describe('S3 store on a failing network and server', () => {
       });
     }
 
-    it('survives a body that stalls, and a missing answer', async () => {
-      proxy.plan(get, stallAfter(100_000), silence, stallAfter(0));
+    it('survives a body that stalls', async () => {
+      const watchful = through({ timeouts: { stall: 300 } });
+      proxy.plan(get, stallAfter(100_000), stallAfter(0));
+      await readMiddle(watchful, etag);
+      assert.equal(proxy.count(get), 3);
+      watchful.close();
+    });
+
+    it('survives a missing answer', async () => {
+      proxy.plan(get, silence);
       await readMiddle(impatient, etag);
-      assert.equal(proxy.count(get), 4);
+      assert.equal(proxy.count(get), 2);
     });
 
     it('goes on where the body broke, on the same object', async () => {
@@ -213,12 +221,6 @@ describe('S3 store on a failing network and server', () => {
         assert.equal(proxy.count(get), 3);
       });
     }
-
-    it('survives a body that stalls', async () => {
-      await direct.put(object, [data]);
-      proxy.plan(get, stallAfter(100_000));
-      assert.ok(data.equals((await impatient.readWhole(object, data.length))?.data ?? new Uint8Array()));
-    });
 
     it('does not take a 404 of unknown reason for a missing object', async () => {
       proxy.plan(get, say(404, '<html>no such page</html>'));

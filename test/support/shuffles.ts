@@ -1,0 +1,103 @@
+import { Client, Connection } from '@temporalio/client';
+import { createHash } from 'node:crypto';
+import { describe } from '../../src/formats/describe.js';
+import { putDirectory } from '../../src/formats/put.js';
+import { writeDataset } from '../../src/formats/writeDataset.js';
+import type { ShuffleResult } from '../../src/shuffle/commit.js';
+import { startWorkflow } from '../../src/cli/start.js';
+import type { StackEnvironment } from '../../src/stack/embeddedStack.js';
+import { WorkerPool } from '../../src/stack/workerPool.js';
+import { formatPrefix, type Prefix } from '../../src/storage/uri.js';
+import { FaultProxy } from './faultProxy.js';
+import { sharedServers } from './stack.js';
+import { openTestBucket, type TestBucket } from './testBucket.js';
+
+/** The real sample, cut into small blocks and shards: 8,192 records of 1,168 bytes, 128 blocks, 16 output shards. */
+export const sampleCut = { seed: 'tests', blockRows: 64, outputShardRows: 512 };
+
+/** Shuffles of the sample on the shared stack, with workers whose requests to S3 are counted. */
+export class ShuffleBench {
+  private pools: WorkerPool[] = [];
+
+  private constructor(
+    readonly client: Client,
+    readonly bucket: TestBucket,
+    /** Stands between the workers and the S3 server. */
+    readonly proxy: FaultProxy,
+    /** The sample as a dataset. */
+    readonly sample: Prefix,
+  ) {}
+
+  static async open(): Promise<ShuffleBench> {
+    const { environment } = await sharedServers();
+    const connection = await Connection.connect({ address: environment.TEMPORAL_ADDRESS });
+    const bucket = await openTestBucket();
+    const sample = bucket.newPlace();
+    await putDirectory(bucket.store, 'examples/dump', sample);
+    await writeDataset(bucket.store, sample, (await describe(bucket.store, sample)).dataset);
+    const proxy = await FaultProxy.start(environment.AWS_ENDPOINT_URL_S3);
+    return new ShuffleBench(new Client({ connection }), bucket, proxy, sample);
+  }
+
+  /** Starts worker processes and waits until they poll. */
+  async startWorkers(count: number): Promise<void> {
+    const stack = await sharedServers();
+    const environment: StackEnvironment = { ...stack.environment, AWS_ENDPOINT_URL_S3: this.proxy.endpoint };
+    const { children, dataFolder, logFolder } = stack;
+    const pool = new WorkerPool({
+      stack: { environment, children, dataFolder, logFolder },
+      count,
+      memoryBytes: 512 * 1024 ** 2,
+      restart: false,
+    });
+    this.pools.push(pool);
+    const failure = await Promise.race([pool.ready, pool.failed]);
+    if (failure instanceof Error) throw failure;
+  }
+
+  async killWorkers(signal: NodeJS.Signals): Promise<void> {
+    await Promise.all(this.pools.map((pool) => pool.kill(signal)));
+    this.pools = [];
+  }
+
+  input(output: Prefix, options: object = {}): object {
+    return { input: formatPrefix(this.sample), output: formatPrefix(output), ...sampleCut, ...options };
+  }
+
+  start(input: object): ReturnType<typeof startWorkflow> {
+    return startWorkflow(this.client, 'shuffle', input);
+  }
+
+  async shuffle(output: Prefix, options: object = {}): Promise<ShuffleResult> {
+    const { handle } = await this.start(this.input(output, options));
+    return (await handle.result()) as ShuffleResult;
+  }
+
+  /** SHA-256 of every object below a prefix, by relative key; what riffle keeps for itself is left out. */
+  async digests(place: Prefix): Promise<Record<string, string>> {
+    const digests: Record<string, string> = {};
+    for (const key of await this.bucket.keys(place)) {
+      if (key.startsWith('_riffle/')) continue;
+      const object = await this.bucket.store.readWhole({ ...place, key: place.prefix + key }, 1024 ** 3);
+      digests[key] = createHash('sha256').update(object!.data).digest('hex');
+    }
+    return digests;
+  }
+
+  /** Packed objects and output shards that workers have sent since the proxy was reset. */
+  dataPuts(output: Prefix): number {
+    return this.proxy.count(new RegExp(`^PUT /${output.bucket}/${output.prefix}.*\\.(bin|safetensors)`));
+  }
+
+  /** Tasks of a pass whose checkpoint was sent since the proxy was reset. */
+  checkpoints(output: Prefix, pass: number): number {
+    return this.proxy.count(new RegExp(`^PUT /${output.bucket}/${output.prefix}_riffle/\\w+/pass-${pass}/.*\\.json`));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.pools.map((pool) => pool.stop()));
+    await this.proxy.close();
+    await this.client.connection.close();
+    this.bucket.store.close();
+  }
+}
