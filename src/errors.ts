@@ -217,3 +217,8 @@ export class TaskStalled extends RiffleError {
 export class TemporalUnreachable extends RiffleError {
   readonly code = 'TemporalUnreachable';
 }
+
+/** The prefix is the output of a shuffle that has not been committed. */
+export class ShuffleUnfinished extends RiffleError {
+  readonly code = 'ShuffleUnfinished';
+}

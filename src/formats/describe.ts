@@ -1,5 +1,6 @@
 import { DatasetInvalid, InvalidInput, ShardInvalid, ShardsMissing } from '../errors.js';
 import type { CallOptions, ListedObject, ObjectStore } from '../storage/objectStore.js';
+import { checkFinished } from './unfinished.js';
 import { formatPrefix, relativeKeyFault, type Prefix } from '../storage/uri.js';
 import { packedOffsets } from './columns.js';
 import { forEachConcurrently } from './concurrently.js';
@@ -31,13 +32,14 @@ export interface Description {
  * Finds the shards directly under a prefix, in byte order of their keys, reads their headers and checks that they
  * agree. Columns are listed in the order of the first shard's file. Metadata of the files is kept where all shards
  * have the same pair.
- * @throws ShardsMissing; InvalidInput for options that do not fit or a mixture of encodings; ShardInvalid for a shard
+ * @throws ShuffleUnfinished; ShardsMissing; InvalidInput for options that do not fit or a mixture of encodings; ShardInvalid for a shard
  *   that cannot be used or differs from the first; DatasetInvalid for zero rows; ObjectChanged; what the store throws
  */
 export async function describe(store: ObjectStore, place: Prefix, options: DescribeOptions = {}): Promise<Description> {
   const { recordBytes } = options;
   // Options that do not fit are refused before anything is listed.
   codecOf({ encoding: options.encoding ?? 'safetensors', recordBytes });
+  await checkFinished(store, place, options);
   const { objects, ignored, encoding } = await findShards(store, place, options);
   const codec = codecOf({ encoding, recordBytes });
   const { columns, shards, metadata } = await readShards(store, place, codec, objects, options);

@@ -6,6 +6,7 @@ import { parseBoundedJson } from './boundedJson.js';
 import { datasetFormat, type Dataset } from './dataset.js';
 import { datasetFault } from './datasetRules.js';
 import { quoted } from './shardHeader.js';
+import { checkFinished } from './unfinished.js';
 
 /** Room for about a million shards; also well within the longest string of V8. */
 export const maxDatasetBytes = 128 * 1024 * 1024;
@@ -91,12 +92,13 @@ export function parseDataset(text: string, where: string): Dataset {
 
 /**
  * Reads and checks the dataset.json under a prefix.
- * @throws DatasetMissing when there is none; DatasetInvalid; what the store throws
+ * @throws DatasetMissing when there is none; ShuffleUnfinished when a shuffle will write it; DatasetInvalid; what the store throws
  */
 export async function readDataset(store: ObjectStore, place: Prefix, options?: CallOptions): Promise<Dataset> {
   const where = `${formatPrefix(place)}/dataset.json`;
   const found = await readDatasetText(store, place, options);
   if (found === undefined) {
+    await checkFinished(store, place, options);
     throw new DatasetMissing(
       `${where} does not exist, so this is not a dataset (yet). If its shard files are there and complete, run: ` +
         `riffle describe ${formatPrefix(place)} --write`,

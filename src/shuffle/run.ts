@@ -3,6 +3,7 @@ import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
 import type { Codec } from '../formats/encoding.js';
 import { parseBoundedJson } from '../formats/boundedJson.js';
+import { planKey } from '../formats/unfinished.js';
 import { parseDataset } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import { canonicalJson } from '../json.js';
@@ -79,7 +80,7 @@ export class ShuffleRun {
 
 /** Where a shuffle of this output keeps its plan. */
 export function planLocation(output: Prefix): ObjectLocation {
-  return { bucket: output.bucket, key: `${output.prefix}_riffle/plan.json` };
+  return { bucket: output.bucket, key: output.prefix + planKey };
 }
 
 /** plan.json may describe hundreds of thousands of input shards. */

@@ -25,8 +25,7 @@ export class ProgressBoard {
   private shownFailed = 0;
   private timing: Timing | undefined;
 
-  /** @param title what runs, for people */
-  constructor(private readonly title: string) {
+  constructor() {
     setHandler(progressQuery, () => this.progress(), {
       description: 'Stage, pass, tasks done / running / failed / total, bytes, bytes per second, seconds left.',
     });
@@ -55,7 +54,8 @@ export class ProgressBoard {
   }
 
   enter(report: StageReport): void {
-    if (this.stage.tasks > 0) this.finishedStages.push(this.row());
+    this.seen = Date.now();
+    if (this.stage.tasks > 0) this.finishedStages.unshift(this.row(`took ${this.seconds()} s`));
     this.stage = report;
     this.stageStart = Date.now();
     this.groups = new Map();
@@ -72,7 +72,7 @@ export class ProgressBoard {
     }
     const { stage, pass, passes, tasks, bytes } = this.stage;
     const share = tasks > 0 ? done / tasks : 0;
-    const seconds = (this.seen - this.stageStart) / 1000;
+    const seconds = this.seconds();
     return {
       stage,
       pass,
@@ -91,12 +91,20 @@ export class ProgressBoard {
       this.shownFailed = tasks.failed;
       upsertSearchAttributes([{ key: failedKey, value: tasks.failed }]);
     }
-    const header = '| stage | tasks done | running | failed | bytes | rate | time left |\n| --- | --- | --- | --- | --- | --- | --- |';
-    setCurrentDetails([`**${this.title}**`, '', header, ...this.finishedStages, this.row()].join('\n'));
+    const { etaSeconds } = this.progress();
+    const head = '| stage | tasks done | running | failed | bytes | rate | time |\n| --- | --- | --- | --- | --- | --- | --- |';
+    // The current stage comes first: the web UI shows the first lines only.
+    const current = this.row(etaSeconds === null ? '' : `about ${etaSeconds} s left`);
+    setCurrentDetails([head, current, ...this.finishedStages].join('\n'));
   }
 
-  private row(): string {
-    const { tasks, bytes, bytesPerSecond, etaSeconds } = this.progress();
+  /** Seconds from the start of the stage to the last news of it. */
+  private seconds(): number {
+    return (this.seen - this.stageStart) / 1000;
+  }
+
+  private row(time: string): string {
+    const { tasks, bytes, bytesPerSecond } = this.progress();
     const cells = [
       stageName(this.stage),
       tasks.total > 0 ? `${tasks.done} of ${tasks.total}` : '',
@@ -104,7 +112,7 @@ export class ProgressBoard {
       tasks.total > 0 ? tasks.failed : '',
       bytes.total > 0 ? `${mebibytes(bytes.done)} of ${mebibytes(bytes.total)} MiB` : '',
       bytesPerSecond > 0 ? `${mebibytes(bytesPerSecond)} MiB/s` : '',
-      etaSeconds === null ? '' : `${etaSeconds} s`,
+      time,
     ];
     return `| ${cells.join(' | ')} |`;
   }

@@ -15,7 +15,7 @@ import { asRoot, ParallelismControl, parallelismSignal, startHolder } from './ro
  * to the output, so that two shuffles never work on one output.
  */
 export async function shuffle(input: unknown): Promise<ShuffleResult> {
-  const board = new ProgressBoard('riffle shuffle');
+  const board = new ProgressBoard();
   const control = new ParallelismControl();
   return asRoot(async () => {
     const { input: parsed, lock, parallelism, timing } = await quick.admitShuffle(input);

@@ -8,7 +8,7 @@ import { asRoot, ParallelismControl } from './rootRun.js';
 
 /** Proves that one dataset is a permutation of another, and tests its order; docs/formats.md describes input and result. */
 export async function verify(input: unknown): Promise<Verdict> {
-  const board = new ProgressBoard('riffle verify');
+  const board = new ProgressBoard();
   const control = new ParallelismControl();
   return asRoot(async () => {
     const { input: scope, parallelism, timing } = await quick.admitVerify(input);
