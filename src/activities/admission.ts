@@ -62,7 +62,10 @@ async function slotsOfPollers(): Promise<number> {
     taskQueueType: 2, // activities
   });
   const slots = (pollers ?? []).map(({ identity }) => Number(/^riffle\/\w+\/(\d+)@/.exec(identity ?? '')?.[1] ?? 0));
-  return Math.max(1, slots.reduce((sum, count) => sum + count, 0));
+  return Math.max(
+    1,
+    slots.reduce((sum, count) => sum + count, 0),
+  );
 }
 
 async function knowsSearchAttributes(): Promise<boolean> {

@@ -10,6 +10,7 @@ import type { ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
 import type { RunReference, TaskCall, TaskOutcome, Totals } from '../workflows/contract.js';
 import { attempt } from './attempt.js';
+import { Recent } from './recent.js';
 
 /** What is left to do of a shuffle. */
 export interface ShuffleAgenda {
@@ -37,19 +38,9 @@ export interface ShuffleActivities {
 const keptRuns = 4;
 
 export function shuffleActivities(store: ObjectStore): ShuffleActivities {
-  const runs = new Map<string, Promise<ShuffleRun>>();
-
-  /** Reads a plan once per worker, however many tasks it has. */
-  const open = (reference: RunReference, signal: AbortSignal): Promise<ShuffleRun> => {
-    const name = `${reference.output} ${reference.plan}`;
-    const known = runs.get(name);
-    if (known) return known;
-    const opening = openRun(store, reference, signal);
-    runs.set(name, opening);
-    opening.catch(() => runs.delete(name));
-    for (const oldest of runs.keys()) if (runs.size > keptRuns) runs.delete(oldest);
-    return opening;
-  };
+  const runs = new Recent<ShuffleRun>(keptRuns);
+  const open = (reference: RunReference, signal: AbortSignal): Promise<ShuffleRun> =>
+    runs.get(`${reference.output} ${reference.plan}`, () => openRun(store, reference, signal));
 
   return {
     prepareShuffle: (input) =>

@@ -76,7 +76,9 @@ program
   .requiredOption('--input <file>', 'JSON file, - for standard input')
   .option('--wait', 'wait for the result', false)
   .option('--json', 'print JSON', false)
-  .action((type: string, options: StartOptions & { json: boolean }) => finish(options.json, () => start(type, options)));
+  .action((type: string, options: StartOptions & { json: boolean }) =>
+    finish(options.json, () => start(type, options)),
+  );
 
 program
   .command('verify <input> <output>')
@@ -107,5 +109,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode =
-    error instanceof CommanderError ? await refuse(error) : await present(process.argv.includes('--json'), () => Promise.reject(error as Error));
+    error instanceof CommanderError
+      ? await refuse(error)
+      : await present(process.argv.includes('--json'), () => Promise.reject(error));
 }

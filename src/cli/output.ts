@@ -33,7 +33,9 @@ export function say(line: string): void {
 export async function present(json: boolean, command: () => Promise<Outcome>): Promise<number> {
   try {
     const outcome = await command();
-    process.stdout.write(json ? `${JSON.stringify(outcome.json, undefined, 2)}\n` : outcome.text && `${outcome.text}\n`);
+    process.stdout.write(
+      json ? `${JSON.stringify(outcome.json, undefined, 2)}\n` : outcome.text && `${outcome.text}\n`,
+    );
     return outcome.exitCode ?? 0;
   } catch (error) {
     const { report, exitCode } = reportOf(error);

@@ -119,11 +119,19 @@ export function reported(error: WorkflowFailedError): Error {
   let cause: unknown = error.cause;
   while (cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) cause = cause.cause;
   if (!(cause instanceof ApplicationFailure)) {
-    return new ReportedFailure({ code: 'WorkflowFailed' }, false, cause instanceof Error ? cause.message : error.message);
+    return new ReportedFailure(
+      { code: 'WorkflowFailed' },
+      false,
+      cause instanceof Error ? cause.message : error.message,
+    );
   }
   const [details] = (cause.details ?? []) as [Record<string, unknown>?];
   const { refused, ...fields } = details ?? {};
-  return new ReportedFailure({ ...fields, code: cause.type ?? 'Error', message: cause.message }, refused === true, cause.message);
+  return new ReportedFailure(
+    { ...fields, code: cause.type ?? 'Error', message: cause.message },
+    refused === true,
+    cause.message,
+  );
 }
 
 async function warnWithoutWorkers(client: Client): Promise<void> {
@@ -132,5 +140,6 @@ async function warnWithoutWorkers(client: Client): Promise<void> {
     taskQueue: { name: taskQueue },
     taskQueueType: 1, // workflow tasks
   });
-  if (!pollers?.length) say(`No worker polls task queue ${taskQueue} yet: start one (riffle dev), the workflow waits for it.`);
+  if (!pollers?.length)
+    say(`No worker polls task queue ${taskQueue} yet: start one (riffle dev), the workflow waits for it.`);
 }

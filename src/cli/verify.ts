@@ -54,6 +54,8 @@ function progress(total: number): (bytes: number) => void {
     if (now - shown < interval) return;
     shown = now;
     const rate = done / ((now - start) / 1000);
-    say(`${formatSize(done)} of ${formatSize(total)}, ${formatSize(rate)}/s, about ${Math.ceil((total - done) / rate)} s left`);
+    say(
+      `${formatSize(done)} of ${formatSize(total)}, ${formatSize(rate)}/s, about ${Math.ceil((total - done) / rate)} s left`,
+    );
   };
 }

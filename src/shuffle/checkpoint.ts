@@ -35,7 +35,12 @@ export async function writeCheckpoint(
   report: TaskReport,
   signal: AbortSignal,
 ): Promise<void> {
-  const data = encodeChecked({ format: checkpointFormat, layout: run.layoutDigest, plan: run.planDigest, ...toJson(report) });
+  const data = encodeChecked({
+    format: checkpointFormat,
+    layout: run.layoutDigest,
+    plan: run.planDigest,
+    ...toJson(report),
+  });
   await store.put(run.checkpoint(report.pass, report.task), [data], { signal });
 }
 

@@ -47,7 +47,11 @@ export async function completePass(
   }
   const before = record.pass > 1 ? await readPassRecord(store, run, record.pass - 1, signal) : undefined;
   if (before && before.digest !== record.digest) {
-    throw unaccounted(run, record.pass, `its multiset digest is ${record.digest}, that of the pass before ${before.digest}`);
+    throw unaccounted(
+      run,
+      record.pass,
+      `its multiset digest is ${record.digest}, that of the pass before ${before.digest}`,
+    );
   }
   await writePassRecord(store, run, record, signal);
   if (!keepIntermediates && record.pass > 1 && !run.geometry.isGather(record.pass)) {

@@ -125,9 +125,7 @@ export class CountTable {
         left.set(level - 1, lower, draws);
         continue;
       }
-      const good = counts.has(level - 1, lower)
-        ? counts.get(level - 1, lower)
-        : total - counts.get(level - 1, upper);
+      const good = counts.has(level - 1, lower) ? counts.get(level - 1, lower) : total - counts.get(level - 1, upper);
       const drawn = hypergeometric(good, total - good, draws, this.stream.seek(Domain.table, level, index, node.heap));
       if (left.has(level - 1, lower)) left.set(level - 1, lower, drawn);
       if (left.has(level - 1, upper)) left.set(level - 1, upper, draws - drawn);

@@ -98,9 +98,7 @@ export class Geometry {
   }
 
   taskCount(pass: number): number {
-    return this.isGather(pass)
-      ? this.bucketCount(pass - 1)
-      : this.bucketCount(pass - 1) * this.rangeCount(pass);
+    return this.isGather(pass) ? this.bucketCount(pass - 1) : this.bucketCount(pass - 1) * this.rangeCount(pass);
   }
 
   scatterTask(pass: number, task: number): ScatterTask {

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { checkInput, prefixUri, size } from '../validation.js';
 
-const positiveRows = z.int('expected a whole number').min(1).max(2 ** 53 - 1);
+const positiveRows = z
+  .int('expected a whole number')
+  .min(1)
+  .max(2 ** 53 - 1);
 
 const wholeRun = z.strictObject({ rows: positiveRows, recordBytes: positiveRows });
 
@@ -47,4 +50,11 @@ export function parsePlanInput(input: unknown): PlanInput {
 }
 
 /** Fields that change how a shuffle is carried out, but not its output. */
-export const resourceFields = ['memory', 'minSegment', 'parallelism', 'keepIntermediates', 'replan', 'onFailure'] as const;
+export const resourceFields = [
+  'memory',
+  'minSegment',
+  'parallelism',
+  'keepIntermediates',
+  'replan',
+  'onFailure',
+] as const;

@@ -12,7 +12,12 @@ export interface Layout {
   readonly blockRows: number;
   readonly outputShardRows: number;
   readonly encoding: Encoding;
-  readonly inputs: readonly { readonly key: string; readonly rows: number; readonly bytes: number; readonly etag: string }[];
+  readonly inputs: readonly {
+    readonly key: string;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly etag: string;
+  }[];
 }
 
 export interface LayoutOptions {

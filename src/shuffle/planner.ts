@@ -88,7 +88,10 @@ function checkSizes(request: PlanRequest): void {
   if (shape.shards > 2 ** 31) {
     throw new InvalidInput(`outputShardRows makes ${shape.shards} output shards; 2^31 is the limit: raise it.`);
   }
-  for (const [field, rows] of [['outputShardRows', Math.ceil(shape.rows / shape.shards)], ['blockRows', Math.min(shape.blockRows, shape.rows)]] as const) {
+  for (const [field, rows] of [
+    ['outputShardRows', Math.ceil(shape.rows / shape.shards)],
+    ['blockRows', Math.min(shape.blockRows, shape.rows)],
+  ] as const) {
     if (rows <= mostRecords) continue;
     throw new InvalidInput(`${field} makes tasks of ${rows} records; 2^30 is the limit: lower ${field}.`, { field });
   }

@@ -53,7 +53,13 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
     const planned = planShuffle(dataset, layout, input);
     run = await storePlan(store, new ShuffleRun(output, dataset, layout, planned.plan), signal);
     checkSameLayout(run, layout);
-    return { run, adoptedPlan: adopted(run, input), warnings: planned.warnings, completed: undefined, result: undefined };
+    return {
+      run,
+      adoptedPlan: adopted(run, input),
+      warnings: planned.warnings,
+      completed: undefined,
+      result: undefined,
+    };
   }
 
   checkSameLayout(run, layout);
@@ -174,4 +180,3 @@ async function lastCompletePass(
   }
   return undefined;
 }
-

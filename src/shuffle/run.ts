@@ -115,7 +115,11 @@ export function encodePlanFile(run: ShuffleRun): Uint8Array {
  * @returns undefined when there is none
  * @throws PlanDamaged when plan.json is not what riffle wrote
  */
-export async function loadRun(store: ObjectStore, output: Prefix, signal?: AbortSignal): Promise<ShuffleRun | undefined> {
+export async function loadRun(
+  store: ObjectStore,
+  output: Prefix,
+  signal?: AbortSignal,
+): Promise<ShuffleRun | undefined> {
   const location = planLocation(output);
   const found = await store.readWhole(location, planLimit, { signal });
   return found && decodePlanFile(found.data, output);
@@ -138,7 +142,8 @@ export function decodePlanFile(data: Uint8Array, output: Prefix): ShuffleRun {
     }
     const dataset = parseDataset(JSON.stringify(file.dataset), where);
     const layout = layoutOf(dataset, file);
-    if (layoutDigest(layout) !== file.digests.layout) throw damaged('its layout does not have the digest that it names');
+    if (layoutDigest(layout) !== file.digests.layout)
+      throw damaged('its layout does not have the digest that it names');
     if (planDigest(file.plan) !== file.digests.plan) throw damaged('its plan does not have the digest that it names');
     if (file.plan.layout !== file.digests.layout) throw damaged('its plan belongs to another layout');
     return new ShuffleRun(output, dataset, layout, file.plan);

@@ -109,7 +109,7 @@ function coveringRanges(spans: readonly ColumnSpan[]): ByteRange[] {
 /** Hands out the part of a column that a range holds; a row may begin or end outside of it. */
 function placeSpan(span: ColumnSpan, range: ByteRange, bytes: Uint8Array, target: RecordTarget): void {
   const end = Math.min(span.end, range.end);
-  for (let at = Math.max(span.start, range.start); at < end; ) {
+  for (let at = Math.max(span.start, range.start); at < end;) {
     const row = Math.floor((at - span.start) / span.rowBytes);
     const inRow = at - span.start - row * span.rowBytes;
     const next = Math.min(at + span.rowBytes - inRow, end);
@@ -216,4 +216,3 @@ async function inLanes<T>(items: readonly T[], handle: (item: T, buffer: Uint8Ar
   const rejected = settled.find((outcome) => outcome.status === 'rejected');
   if (rejected) throw rejected.reason as Error;
 }
-

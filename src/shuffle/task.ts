@@ -17,7 +17,6 @@ import type { Pause, RecordTarget } from './recordTarget.js';
 import { rowsBefore } from './shape.js';
 import { PackedTarget, placement, ShardsTarget } from './target.js';
 
-
 /** What a task works with besides its run. */
 export interface TaskContext {
   readonly store: ObjectStore;

@@ -17,18 +17,17 @@ const bodyBytes = 64;
  * @param place where the probe's object may stand for a moment
  * @throws ConditionalPutBroken
  */
-export async function probeConditionalPut(
-  store: ObjectStore,
-  place: Prefix,
-  options: CallOptions = {},
-): Promise<void> {
+export async function probeConditionalPut(store: ObjectStore, place: Prefix, options: CallOptions = {}): Promise<void> {
   // All racers listen to one signal; Node takes more than ten listeners for a leak.
   if (options.signal !== undefined) setMaxListeners(0, options.signal);
   // No winner at all happens when the winner's answer was lost: nothing is proved either way, so race again.
   for (let round = 1; round <= rounds; round++) {
     if ((await race(store, place, options)) === 1) return;
   }
-  throw broken(place.bucket, `none of ${racers} racing PUTs with \`If-None-Match: *\` to a fresh key won, ${rounds} times`);
+  throw broken(
+    place.bucket,
+    `none of ${racers} racing PUTs with \`If-None-Match: *\` to a fresh key won, ${rounds} times`,
+  );
 }
 
 async function race(store: ObjectStore, { bucket, prefix }: Prefix, options: CallOptions): Promise<0 | 1> {

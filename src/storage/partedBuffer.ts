@@ -39,12 +39,7 @@ export class PartedBuffer {
    * with a copy where the range crosses parts.
    * @param scratch at least `length` bytes
    */
-  read<T>(
-    position: number,
-    length: number,
-    scratch: Scratch,
-    visit: (view: DataView, offset: number) => T,
-  ): T {
+  read<T>(position: number, length: number, scratch: Scratch, visit: (view: DataView, offset: number) => T): T {
     const index = Math.floor(position / this.size);
     const at = position - index * this.size;
     if (at + length <= this.parts[index]!.length) return visit(this.views[index]!, at);

@@ -31,10 +31,17 @@ interface Side {
 
 /** A verification: the tasks of the input dataset come first, then those of the output dataset. */
 export class VerifyRun {
+  /** What both datasets are: SHA-256 over keys, lengths and ETags of all shards, in hex. */
+  readonly digest: string;
+
   private constructor(
     private readonly input: Side,
     private readonly output: Side,
-  ) {}
+  ) {
+    const shards = ({ dataset }: Side): string[] =>
+      dataset.shards.map(({ key, bytes, etag }) => `${key} ${bytes} ${etag}`);
+    this.digest = jsonDigest([shards(input), shards(output)]);
+  }
 
   /** @throws DatasetMissing, DatasetInvalid, DatasetsDiffer */
   static async open(store: ObjectStore, { input, output }: VerifyInput, signal: AbortSignal): Promise<VerifyRun> {
@@ -64,15 +71,11 @@ export class VerifyRun {
     return judge(parts.slice(0, this.input.tasks.length), parts.slice(this.input.tasks.length));
   }
 
-  /** Where a distributed verification keeps what a task found; depends on what both datasets are. */
+  /** Where a distributed verification keeps what a task found. */
   partLocation(task: number): ObjectLocation {
-    const shards = (side: Side): string[] => side.dataset.shards.map(({ key, bytes, etag }) => `${key} ${bytes} ${etag}`);
-    this.digest ??= jsonDigest([shards(this.input), shards(this.output)]);
     const { bucket, prefix } = this.output.place;
     return { bucket, key: `${prefix}_riffle/verify/${this.digest}/${task}.bin` };
   }
-
-  private digest: string | undefined;
 }
 
 async function open(store: ObjectStore, uri: string, signal: AbortSignal): Promise<Side> {
@@ -94,7 +97,9 @@ export function decodePart(data: Uint8Array): VerifyPart | undefined {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
   const end = bytes.indexOf('\n');
   try {
-    const { crc, ...facts } = JSON.parse(bytes.toString('utf8', 0, end)) as Omit<VerifyPart, 'sample'> & { crc: number };
+    const { crc, ...facts } = JSON.parse(bytes.toString('utf8', 0, end)) as Omit<VerifyPart, 'sample'> & {
+      crc: number;
+    };
     const sample = bytes.subarray(end + 1);
     return crc === crc32(sample) ? { ...facts, sample } : undefined;
   } catch {

@@ -13,6 +13,14 @@ export interface RunReference {
   readonly plan: string;
 }
 
+/** A verification of two datasets as they are now. */
+export interface VerifyReference {
+  readonly input: string;
+  readonly output: string;
+  /** Digest of what the datasets are. */
+  readonly datasets: string;
+}
+
 /** One call of a task activity. `scope` is what all tasks of the run have in common. */
 export interface TaskCall<Scope = unknown> {
   readonly scope: Scope;

@@ -21,6 +21,9 @@ const groupTasks = 500;
 const mostChildren = 100;
 /** Tasks at once of one group, where the parallelism allows it. */
 const groupParallelism = 100;
+/** Reports that all groups of a pass send to the root together, and each of them at most. */
+const mostReports = 400;
+const mostGroupReports = 10;
 /** Failed tasks that are named; the rest is counted. */
 const namedFailures = 10;
 
@@ -44,6 +47,21 @@ export interface FanOutInput {
   readonly reports: number;
 }
 
+/** Starts a child that runs tasks 0 to `tasks` − 1 of a pass. */
+export function startPass(
+  name: string,
+  input: Omit<FanOutInput, 'firstTask' | 'reports'>,
+): Promise<ChildWorkflowHandle<typeof fanOut>> {
+  const groups = Math.ceil(input.tasks / groupTasks);
+  const reports = Math.max(1, Math.min(mostGroupReports, Math.floor(mostReports / groups)));
+  return startChild(fanOut, {
+    workflowId: `${workflowInfo().workflowId}/${name}`,
+    args: [{ ...input, firstTask: 0, reports }],
+    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    staticSummary: input.label,
+  });
+}
+
 /**
  * Runs tasks [firstTask, firstTask + tasks): a few hundred by itself, more through children that each take a part.
  * A task that fails for good does not stop the others; at the end the failure names them.
@@ -51,7 +69,9 @@ export interface FanOutInput {
 export async function fanOut(input: FanOutInput): Promise<Totals> {
   const totals = input.tasks <= groupTasks ? await runGroup(input) : await runChildren(input);
   if (totals.failed === 0) return totals;
-  const shown = totals.failures.slice(0, 3).map(({ pass, task, message }) => `task ${task} of pass ${pass}: ${message}`);
+  const shown = totals.failures
+    .slice(0, 3)
+    .map(({ pass, task, message }) => `task ${task} of pass ${pass}: ${message}`);
   throw failure(
     'TasksFailed',
     `${totals.failed} of ${input.tasks} tasks failed (${input.label}); the others are done. ${shown.join(' ')} ` +
@@ -91,14 +111,18 @@ async function runGroup(input: FanOutInput): Promise<Counted> {
 
   const report = groupReporter(input);
   const parallelism = steered(input.parallelism);
-  await pool(input.tasks, parallelism, (index) => runTask(input.firstTask + index), (running) =>
-    report({
-      pass: input.pass,
-      group: input.firstTask,
-      done: outcomes.length,
-      running,
-      failed,
-    }),
+  await pool(
+    input.tasks,
+    parallelism,
+    (index) => runTask(input.firstTask + index),
+    (running) =>
+      report({
+        pass: input.pass,
+        group: input.firstTask,
+        done: outcomes.length,
+        running,
+        failed,
+      }),
   );
   return {
     tasks: outcomes.length,

@@ -1,10 +1,4 @@
-import {
-  defineQuery,
-  defineSignal,
-  setCurrentDetails,
-  setHandler,
-  upsertSearchAttributes,
-} from '@temporalio/workflow';
+import { defineQuery, defineSignal, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { GroupReport, Progress, StageReport, Timing } from './contract.js';
 
@@ -92,7 +86,8 @@ export class ProgressBoard {
       upsertSearchAttributes([{ key: failedKey, value: tasks.failed }]);
     }
     const { etaSeconds } = this.progress();
-    const head = '| stage | tasks done | running | failed | bytes | rate | time |\n| --- | --- | --- | --- | --- | --- | --- |';
+    const head =
+      '| stage | tasks done | running | failed | bytes | rate | time |\n| --- | --- | --- | --- | --- | --- | --- |';
     // The current stage comes first: the web UI shows the first lines only.
     const current = this.row(etaSeconds === null ? '' : `about ${etaSeconds} s left`);
     setCurrentDetails([head, current, ...this.finishedStages].join('\n'));

@@ -69,7 +69,8 @@ export class ParallelismControl {
         return parallelism;
       },
       {
-        description: 'Sets how many tasks may run at once; 0 starts no more and pauses when the running ones have ended.',
+        description:
+          'Sets how many tasks may run at once; 0 starts no more and pauses when the running ones have ended.',
         validator: (parallelism) => {
           if (Number.isInteger(parallelism) && parallelism >= 0 && parallelism <= 100_000) return;
           throw ApplicationFailure.nonRetryable(

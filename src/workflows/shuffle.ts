@@ -1,11 +1,12 @@
-import { ChildWorkflowCancellationType, getExternalWorkflowHandle, setHandler, startChild, workflowInfo } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import type { ShuffleAgenda } from '../activities/shuffle.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
 import { quick, working } from './activityProxies.js';
 import type { StageReport, TaskOutcome, Timing, Totals } from './contract.js';
-import { fanOut } from './fanOut.js';
+import { startPass } from './fanOut.js';
+import type { fanOut } from './fanOut.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
 import { Repairs } from './repairs.js';
 import { asRoot, ParallelismControl, parallelismSignal, startHolder } from './rootRun.js';
@@ -48,45 +49,38 @@ export async function shuffleRun({ input, timing, root, ...start }: ShuffleRunIn
   const activities = working(timing.heartbeatTimeout);
   const tell = async (report: StageReport): Promise<void> => {
     // A root that is gone shows nothing; the run is then terminated with it.
-    await getExternalWorkflowHandle(root).signal(stageReport, report).catch(() => undefined);
+    await getExternalWorkflowHandle(root)
+      .signal(stageReport, report)
+      .catch(() => undefined);
   };
 
   await tell({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
-  const agenda = await activities.prepareShuffle.executeWithOptions({ summary: 'check input and output, plan' }, [input]);
+  const agenda = await activities.prepareShuffle.executeWithOptions({ summary: 'check input and output, plan' }, [
+    input,
+  ]);
   if (agenda.result) return agenda.result;
 
   for (let pass = agenda.completedPasses + 1; pass <= agenda.tasks.length; pass++) {
     await tell(stageOf(agenda, pass));
-    passHandle = await startChild(fanOut, {
-      workflowId: `${workflowInfo().workflowId}/pass-${pass}`,
-      args: [
-        {
-          activity: 'runShuffleTask',
-          scope: agenda.run,
-          label: passLabel(agenda, pass),
-          pass,
-          firstTask: 0,
-          tasks: agenda.tasks[pass - 1]!,
-          parallelism,
-          timing,
-          root,
-          reports: 10,
-        },
-      ],
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      staticSummary: passLabel(agenda, pass),
+    passHandle = await startPass(`pass-${pass}`, {
+      activity: 'runShuffleTask',
+      scope: agenda.run,
+      label: passLabel(agenda, pass),
+      pass,
+      tasks: agenda.tasks[pass - 1]!,
+      parallelism,
+      timing,
+      root,
     });
     const totals: Totals = await passHandle.result();
-    await activities.completeShufflePass.executeWithOptions({ summary: `${passLabel(agenda, pass)}: account for every record` }, [
-      agenda.run,
-      pass,
-      totals,
-      input.keepIntermediates,
-    ]);
+    await activities.completeShufflePass.executeWithOptions(
+      { summary: `${passLabel(agenda, pass)}: account for every record` },
+      [agenda.run, pass, totals, input.keepIntermediates],
+    );
   }
 
   await tell({ stage: 'commit', pass: 0, passes: 0, tasks: 0, bytes: 0 });
-  const repairs = new Repairs(agenda.run, (call) => activities.runShuffleTask(call as never) as Promise<TaskOutcome>);
+  const repairs = new Repairs(agenda.run, (call) => activities.runShuffleTask(call as never));
   return repairs.repairing(() =>
     activities.commitShuffle.executeWithOptions({ summary: 'write dataset.json, clean up' }, [
       agenda.run,

@@ -372,25 +372,25 @@ describe('S3 store on a failing network and server', () => {
     });
 
     it('ends all parts and aborts the upload when one part fails for good', async () => {
-      proxy.plan(part, refuse(400, 'EntityTooSmall'));
+      proxy.plan(part, refuse(400, 'EntityTooSmall'), silence, silence);
       await assert.rejects(store.put(object, parts), (error) => {
         assert.ok(error instanceof StorageRefused);
         assert.match(error.message, /EntityTooSmall/);
         return true;
       });
-      const requests = proxy.seen.map(({ method, url }) => `${method} ${url}`);
-      assert.match(requests.at(-1) ?? '', abort);
       assert.equal(proxy.count(complete), 0);
+      assert.equal(proxy.count(abort), 1);
       assert.equal(await uploadsLeft(), 0);
     });
 
     it('aborts the upload when the caller aborts', async () => {
       const controller = new AbortController();
       const reason = new Error('no longer wanted');
-      proxy.plan(part, ({ request }) => {
-        request.resume();
+      const abortNow: Fault = (exchange) => {
+        void silence(exchange);
         controller.abort(reason);
-      });
+      };
+      proxy.plan(part, silence, silence, abortNow);
       await assert.rejects(store.put(object, parts, { signal: controller.signal }), reason);
       assert.equal(proxy.count(complete), 0);
       assert.equal(proxy.count(abort), 1);
@@ -634,7 +634,7 @@ describe('S3 store on a failing network and server', () => {
   it('leaves no connection behind when bodies are not read to their end', async () => {
     await direct.put(object, [data]);
     const few = through();
-    for (let index = 0; index < 300; index++) {
+    for (let index = 0; index < 150; index++) {
       await assert.rejects(few.readWhole(object, 10));
     }
     assert.equal((await few.head(object))?.bytes, data.length);
