@@ -46,7 +46,7 @@ export async function demo({ keep }: { readonly keep: boolean }): Promise<number
     try {
       const failure = await Promise.race([pool.ready, pool.failed]);
       if (failure instanceof Error) throw failure;
-      const ok = await showShuffle(stack);
+      const ok = await showShuffle(stack, keep);
       if (keep) await untilStopped(stop.signal, stack, pool);
       return ok ? 0 : 1;
     } finally {
@@ -58,7 +58,7 @@ export async function demo({ keep }: { readonly keep: boolean }): Promise<number
   }
 }
 
-async function showShuffle(stack: EmbeddedStack): Promise<boolean> {
+async function showShuffle(stack: EmbeddedStack, keep: boolean): Promise<boolean> {
   const input = parsePrefix(`s3://${stack.bucket}/sample/dump`);
   const output = parsePrefix(`s3://${stack.bucket}/sample/shuffled`);
   const store = createS3Store();
@@ -77,7 +77,7 @@ async function showShuffle(stack: EmbeddedStack): Promise<boolean> {
   say('3. Verifying it: workflow verify');
   const verdict = await runWorkflow<Verdict>('verify', places);
   say(`   ${verdictOutcome(verdict).text.replaceAll('\n', '\n   ')}`);
-  say(`\nTemporal web UI: ${stack.uiUrl}`);
+  say(`\nTemporal web UI: ${stack.uiUrl}${keep ? '' : ' (closed now; npm run demo -- --keep leaves everything up)'}`);
   return verdict.ok;
 }
 

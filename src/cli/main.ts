@@ -111,5 +111,7 @@ try {
   process.exitCode =
     error instanceof CommanderError
       ? await refuse(error)
-      : await present(process.argv.includes('--json'), () => Promise.reject(error));
+      : await present(process.argv.includes('--json'), () => {
+          throw error;
+        });
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Plan, ScatterPass } from './plan.js';
-import { blockCount, nodesAtDepth } from './shape.js';
+import { blockCount, nodeStarts } from './shape.js';
 import type { Shape } from './shape.js';
 
 /** A bucket: output shards [first, end), whose boundaries are node boundaries at the depth of the pass that filled it. */
@@ -126,14 +126,25 @@ export class Geometry {
   }
 }
 
+/**
+ * Shares nodes out to `fanOut` buckets, nearly equally many to each (one to each where there are no more).
+ * @param nodes first shards of the nodes, and the end
+ * @returns first shards of the buckets, and the end
+ */
+export function shareOut(nodes: Float64Array, fanOut: number): Float64Array {
+  const count = nodes.length - 1;
+  const bounds = new Float64Array(Math.min(fanOut, count) + 1);
+  for (let k = 0; k < bounds.length; k++) bounds[k] = nodes[Math.floor((k * count) / (bounds.length - 1))]!;
+  return bounds;
+}
+
 function splitBuckets(shape: Shape, parents: Float64Array, pass: ScatterPass): BucketList {
   const starts: number[] = [];
   const childStarts: number[] = [];
   for (let parent = 0; parent + 1 < parents.length; parent++) {
     childStarts.push(starts.length);
-    const nodes = nodesAtDepth(shape, pass.depth, parents[parent], parents[parent + 1]);
-    const fanOut = Math.min(pass.fanOut, nodes.length);
-    for (let k = 0; k < fanOut; k++) starts.push(nodes[Math.floor((k * nodes.length) / fanOut)]!.first);
+    const bounds = shareOut(nodeStarts(shape, pass.depth, parents[parent], parents[parent + 1]), pass.fanOut);
+    for (let k = 0; k + 1 < bounds.length; k++) starts.push(bounds[k]!);
   }
   childStarts.push(starts.length);
   starts.push(shape.shards);

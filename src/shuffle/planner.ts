@@ -1,8 +1,9 @@
 import { InvalidInput, MemoryTooSmall } from '../errors.js';
+import { shareOut } from './geometry.js';
 import { planFormat } from './plan.js';
 import type { Plan, ScatterPass } from './plan.js';
 import { trailerBytes } from './segment.js';
-import { blockCount, ceilLog2, nodesAtDepth, rowTreeHeight, shardTreeDepth } from './shape.js';
+import { blockCount, ceilLog2, nodeStarts, rowTreeHeight, shardTreeDepth } from './shape.js';
 import type { Shape } from './shape.js';
 
 /** Bytes that a task needs for the labels or the order of one record, besides the record itself. */
@@ -51,12 +52,14 @@ export function makePlan(wanted: PlanRequest): Planned {
     plan: { format: planFormat, layout: request.layout, memory, minSegment, scatter },
     warnings,
   });
-  const bucketShards = Math.floor(request.memory / shardNeed(request));
+  const shardRows = Math.ceil(shape.rows / shape.shards);
+  const bucketShards = Math.floor(Math.min(memory / shardNeed(wanted), mostRecords / shardRows));
   if (bucketShards >= shape.shards) return finish([]);
 
+  const search = new PassSearch(request, bucketShards);
   let fallback: Candidate | undefined;
   for (let passes = 1; passes <= shardTreeDepth(shape); passes++) {
-    const found = bestWithPasses(request, passes, bucketShards);
+    const found = search.best(passes);
     if (!found) continue;
     if (found.smallestSegment >= minSegment) return finish(found.scatter);
     fallback ??= found;
@@ -97,90 +100,110 @@ function checkSizes(request: PlanRequest): void {
   }
 }
 
-/** The plan with that many scatter passes whose smallest segments are largest. */
-function bestWithPasses(request: PlanRequest, passes: number, bucketShards: number): Candidate | undefined {
-  const { shape } = request;
-  const buckets = Math.ceil(shape.shards / bucketShards);
-  const leastDepth = Math.max(ceilLog2(buckets), passes);
-  let best: Candidate | undefined;
-  // Nodes a few levels deeper than needed cut buckets finely enough; deeper ones only cost labels.
-  for (let depth = leastDepth; depth <= Math.min(shardTreeDepth(shape), leastDepth + 4); depth++) {
-    const depths = Array.from({ length: passes }, (_, p) =>
-      p + 1 === passes ? depth : Math.round(((p + 1) * leastDepth) / passes),
-    );
-    const candidate = withDepths(request, depths, bucketShards);
-    if (candidate && (!best || candidate.smallestSegment > best.smallestSegment * 1.01)) best = candidate;
-  }
-  return best;
-}
+/**
+ * Looks for the scatter passes whose smallest segments are largest. It fixes one pass after the other; what is best for
+ * the remaining ones depends only on how many they are and on depth and tasks of the pass before.
+ */
+class PassSearch {
+  private readonly found = new Map<string, Candidate | undefined>();
+  /** The least depth with nodes that fit into a gather task. */
+  private readonly leastDepth: number;
 
-function withDepths(request: PlanRequest, depths: readonly number[], bucketShards: number): Candidate | undefined {
-  const { shape, recordBytes } = request;
-  const scatter: ScatterPass[] = [];
-  let smallestSegment = Infinity;
-  let largestBucket = shape.shards;
-  for (const [index, depth] of depths.entries()) {
-    const last = index + 1 === depths.length;
-    const split = splitLargest(shape, largestBucket, depths[index - 1] ?? 0, depth, last ? bucketShards : undefined);
-    if (!split) return undefined;
+  /** @param bucketShards output shards that a gather task can take */
+  constructor(
+    private readonly request: PlanRequest,
+    private readonly bucketShards: number,
+  ) {
+    this.leastDepth = ceilLog2(Math.ceil(request.shape.shards / bucketShards));
+  }
+
+  /**
+   * @param passes number of passes to add
+   * @param before the pass before them; undefined for the first
+   */
+  best(passes: number, before?: ScatterPass): Candidate | undefined {
+    const key = `${passes} ${before?.depth} ${before?.taskBlocks}`;
+    if (!this.found.has(key)) this.found.set(key, this.search(passes, before));
+    return this.found.get(key);
+  }
+
+  private search(passes: number, before: ScatterPass | undefined): Candidate | undefined {
+    const deepest = shardTreeDepth(this.request.shape);
+    let first = (before?.depth ?? 0) + 1;
+    let end = deepest - passes + 2;
+    if (passes === 1) {
+      // Nodes a few levels deeper than needed cut buckets finely enough; deeper ones only cost labels.
+      first = Math.max(first, this.leastDepth);
+      end = Math.min(end, first + 5);
+    }
+    let best: Candidate | undefined;
+    for (let depth = first; depth < end; depth++) {
+      const candidate = this.withNext(depth, passes, before);
+      if (candidate && (!best || candidate.smallestSegment > best.smallestSegment * 1.01)) best = candidate;
+    }
+    return best;
+  }
+
+  /** The best candidate whose next pass labels down to `depth`. */
+  private withNext(depth: number, passes: number, before: ScatterPass | undefined): Candidate | undefined {
+    const { request } = this;
+    const { shape, recordBytes } = request;
+    const from = before?.depth ?? 0;
+    const bucket = largestNode(shape, from);
+    const last = passes === 1;
+    const fanOut = last ? leastFanOut(shape, from, depth, this.bucketShards) : Math.min(2 ** (depth - from), bucket);
+    if (fanOut === undefined) return undefined;
     const taskBlocks = largestTask(request, {
       depth,
-      fanOut: split.fanOut,
-      fraction: largestBucket / shape.shards,
-      step: scatter.at(-1)?.taskBlocks ?? 1,
-      gained: depth - (depths[index - 1] ?? 0),
-      first: index === 0,
+      fanOut,
+      fraction: bucket / shape.shards,
+      step: before?.taskBlocks ?? 1,
+      gained: depth - from,
+      first: before === undefined,
       last,
     });
     if (taskBlocks === undefined) return undefined;
-    const records = Math.min(taskBlocks * shape.blockRows, shape.rows) * (largestBucket / shape.shards);
-    smallestSegment = Math.min(smallestSegment, (records * recordBytes) / split.fanOut);
-    scatter.push({ depth, fanOut: split.fanOut, taskBlocks });
-    largestBucket = split.largest;
+    const pass = { depth, fanOut, taskBlocks };
+    const rest = last ? { scatter: [], smallestSegment: Infinity } : this.best(passes - 1, pass);
+    if (!rest) return undefined;
+    const records = Math.min(taskBlocks * shape.blockRows, shape.rows) * (bucket / shape.shards);
+    return {
+      scatter: [pass, ...rest.scatter],
+      smallestSegment: Math.min(rest.smallestSegment, (records * recordBytes) / fanOut),
+    };
   }
-  return { scatter, smallestSegment };
+}
+
+/** Shards of the largest node at a depth. */
+function largestNode(shape: Shape, depth: number): number {
+  return Math.ceil(shape.shards / 2 ** depth);
 }
 
 /**
- * The least fan-out with which every bucket of at most `parent` shards falls into buckets of at most `limit` shards
- * (without a limit: every node a bucket of its own).
+ * The fan-out with which the nodes at depth `from`, cut at `depth`, fall into buckets of at most `limit` shards:
+ * the least one, or close to it where nodes differ in size. Undefined where single nodes are larger.
  */
-function splitLargest(
-  shape: Shape,
-  parent: number,
-  parentDepth: number,
-  depth: number,
-  limit: number | undefined,
-): { fanOut: number; largest: number } | undefined {
-  const parents = distinctParents(shape, parentDepth, parent);
-  let fanOut = 2;
-  for (;;) {
-    let largest = 0;
-    let most = 0;
-    for (const nodes of parents) {
-      const count = Math.min(limit === undefined ? nodes.length : fanOut, nodes.length);
-      most = Math.max(most, nodes.length);
-      for (let k = 0; k < count; k++) {
-        const first = nodes[Math.floor((k * nodes.length) / count)]!;
-        const end = nodes[Math.floor(((k + 1) * nodes.length) / count) - 1]!;
-        largest = Math.max(largest, end.end - first.first);
-      }
-    }
-    if (limit === undefined) return { fanOut: most, largest };
-    if (largest <= limit) return { fanOut, largest };
-    if (fanOut >= most) return undefined;
-    fanOut = Math.min(most, Math.max(fanOut + 1, Math.floor((fanOut * largest) / (limit * 1.5))));
+function leastFanOut(shape: Shape, from: number, depth: number, limit: number): number | undefined {
+  // Nodes of one depth hold `largest` shards or one less; those of equal size are cut alike.
+  const largest = largestNode(shape, from);
+  const sizes = new Set([largest, Math.floor(shape.shards / 2 ** from)]);
+  const parents = [...sizes].map((shards) => nodeStarts({ ...shape, shards }, depth - from));
+  const suffices = (fanOut: number): boolean => parents.every((nodes) => bucketsWithin(nodes, fanOut, limit));
+  let enough = Math.max(...parents.map((nodes) => nodes.length - 1));
+  if (!suffices(enough)) return undefined;
+  let tooFew = Math.max(1, Math.ceil(largest / limit) - 1);
+  while (enough - tooFew > 1) {
+    const middle = Math.floor((tooFew + enough) / 2);
+    if (suffices(middle)) enough = middle;
+    else tooFew = middle;
   }
+  return enough;
+}
 
-  /** The nodes at `depth` of the parents, one parent of each number of shards (the others are cut alike). */
-  function distinctParents(of: Shape, at: number, largestParent: number): { first: number; end: number }[][] {
-    const sizes = new Map<number, { first: number; end: number }[]>();
-    for (const node of nodesAtDepth(of, at)) {
-      const size = node.end - node.first;
-      if (size <= largestParent && !sizes.has(size)) sizes.set(size, nodesAtDepth(of, depth, node.first, node.end));
-    }
-    return [...sizes.values()];
-  }
+function bucketsWithin(nodes: Float64Array, fanOut: number, limit: number): boolean {
+  const bounds = shareOut(nodes, fanOut);
+  for (let k = 0; k + 1 < bounds.length; k++) if (bounds[k + 1]! - bounds[k]! > limit) return false;
+  return true;
 }
 
 interface TaskSizing {

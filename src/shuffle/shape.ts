@@ -76,19 +76,22 @@ export function shardChildren(node: ShardNode): [ShardNode, ShardNode] {
 }
 
 /**
- * The nodes at `depth` that lie in shards [first, end), from left to right. A shard that the tree reaches above that
- * depth counts as a node of it.
+ * First shards of the nodes at `depth` that lie in shards [first, end), from left to right, and at the end `end`.
+ * A shard that the tree reaches above that depth counts as a node of it.
  */
-export function nodesAtDepth(shape: Shape, depth: number, first = 0, end = shape.shards): ShardNode[] {
-  const found: ShardNode[] = [];
-  const visit = (node: ShardNode): void => {
-    if (node.end <= first || node.first >= end) return;
-    if (node.depth === depth || isLeaf(node)) {
-      found.push(node);
+export function nodeStarts(shape: Shape, depth: number, first = 0, end = shape.shards): Float64Array {
+  const starts: number[] = [];
+  const visit = (from: number, to: number, below: number): void => {
+    if (to <= first || from >= end) return;
+    if (below === 0 || to - from === 1) {
+      starts.push(from);
       return;
     }
-    for (const child of shardChildren(node)) visit(child);
+    const middle = Math.floor((from + to) / 2);
+    visit(from, middle, below - 1);
+    visit(middle, to, below - 1);
   };
-  visit(shardRoot(shape));
-  return found;
+  visit(0, shape.shards, depth);
+  starts.push(end);
+  return Float64Array.from(starts);
 }

@@ -12,7 +12,7 @@ import { working } from './activityProxies.js';
 import type { GroupReport, TaskCall, TaskFailure, TaskOutcome, Timing, Totals } from './contract.js';
 import { failure, innermost } from './failures.js';
 import { groupReport } from './progressBoard.js';
-import { parallelismSignal } from './rootRun.js';
+import { parallelismSignal, passOn } from './rootRun.js';
 import { Repairs } from './repairs.js';
 
 /** Tasks of one group: a history of about 1,700 events. */
@@ -142,7 +142,7 @@ async function runChildren(input: FanOutInput): Promise<Counted> {
   let failed = 0;
   const children = new Set<ChildWorkflowHandle<typeof fanOut>>();
   const parallelism = steered(input.parallelism, async () => {
-    await Promise.all([...children].map((child) => child.signal(parallelismSignal, share())));
+    await Promise.all([...children].map((child) => passOn(child, share())));
   });
   const open = (): number => Math.ceil(parallelism() / groupParallelism);
   const share = (): number => (parallelism() === 0 ? 0 : Math.max(1, Math.floor(parallelism() / open())));

@@ -55,6 +55,11 @@ export async function startHolder<T extends Workflow>(
   }
 }
 
+/** Passes a new parallelism on to a child, if there is one; a child that has just ended needs none. */
+export async function passOn(child: ChildWorkflowHandle<Workflow> | undefined, parallelism: number): Promise<void> {
+  await child?.signal(parallelismSignal, parallelism).catch(() => undefined);
+}
+
 /** Offers the update `setParallelism` and passes it on to the run. */
 export class ParallelismControl {
   private wanted: number | undefined;
@@ -65,7 +70,7 @@ export class ParallelismControl {
       setParallelism,
       async (parallelism) => {
         this.wanted = parallelism;
-        await this.handle?.signal(parallelismSignal, parallelism);
+        await passOn(this.handle, parallelism);
         return parallelism;
       },
       {
@@ -85,7 +90,7 @@ export class ParallelismControl {
   /** From now on changes go to this run, which started with the given parallelism. */
   async attach(handle: ChildWorkflowHandle<Workflow>, startedWith: number): Promise<void> {
     this.handle = handle;
-    if (this.wanted !== undefined && this.wanted !== startedWith) await handle.signal(parallelismSignal, this.wanted);
+    if (this.wanted !== undefined && this.wanted !== startedWith) await passOn(handle, this.wanted);
   }
 }
 

@@ -4,12 +4,12 @@ import type { ShuffleAgenda } from '../activities/shuffle.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
 import { quick, working } from './activityProxies.js';
-import type { StageReport, TaskOutcome, Timing, Totals } from './contract.js';
+import type { StageReport, Timing, Totals } from './contract.js';
 import { startPass } from './fanOut.js';
 import type { fanOut } from './fanOut.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
 import { Repairs } from './repairs.js';
-import { asRoot, ParallelismControl, parallelismSignal, startHolder } from './rootRun.js';
+import { asRoot, ParallelismControl, parallelismSignal, passOn, startHolder } from './rootRun.js';
 
 /**
  * Shuffles a dataset: input and result are described in docs/formats.md. The work is done by a child whose id belongs
@@ -44,7 +44,7 @@ export async function shuffleRun({ input, timing, root, ...start }: ShuffleRunIn
   let passHandle: ChildWorkflowHandle<typeof fanOut> | undefined;
   setHandler(parallelismSignal, async (value) => {
     parallelism = value;
-    await passHandle?.signal(parallelismSignal, value);
+    await passOn(passHandle, value);
   });
   const activities = working(timing.heartbeatTimeout);
   const tell = async (report: StageReport): Promise<void> => {

@@ -126,6 +126,13 @@ export const hangUp: Fault = ({ response }) => void response.destroy();
 /** Never answers. */
 export const silence: Fault = ({ request }) => void request.resume();
 
+/** Never answers, but keeps the connection busy. */
+export const stalling: Fault = ({ request, response }) => {
+  request.resume();
+  const timer = setInterval(() => response.writeProcessing(), 100);
+  response.on('close', () => clearInterval(timer));
+};
+
 /** The S3 server does what it was asked to, but the answer is lost. */
 export const loseAnswer: Fault = async ({ response, forward }) => {
   await forward();
