@@ -38,12 +38,15 @@ export function admissionActivities(heartbeatTimeout: number): AdmissionActiviti
   });
   return {
     admitShuffle: (input) =>
-      attempt(async () => {
-        const parsed = parseShuffleInput(input);
-        return { input: parsed, lock: lockOf(parsed.output), ...(await admit(parsed.parallelism)) };
-      }, true),
+      attempt(
+        async () => {
+          const parsed = parseShuffleInput(input);
+          return { input: parsed, lock: lockOf(parsed.output), ...(await admit(parsed.parallelism)) };
+        },
+        { refusal: true },
+      ),
     admitVerify: (input) =>
-      attempt(async () => ({ input: parseVerifyInput(input), ...(await admit(undefined)) }), true),
+      attempt(async () => ({ input: parseVerifyInput(input), ...(await admit(undefined)) }), { refusal: true }),
     findHolder: (lock) => attempt(() => findHolder(lock)),
   };
 }

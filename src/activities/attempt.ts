@@ -17,12 +17,18 @@ export interface Attempt {
   readonly pause: () => Promise<void>;
 }
 
+export interface AttemptOptions {
+  /** Whatever fails here fails before any data was moved [false]. */
+  readonly refusal?: boolean;
+  /** The work reports every byte, so that a minute without any means that it hangs [false]. */
+  readonly givesUpWhenStalled?: boolean;
+}
+
 /**
  * Runs an activity's work with heartbeats that tell its progress, and turns what it throws into Temporal failures:
  * errors of riffle keep their code as the failure's type, and their class decides whether a retry makes sense.
- * @param refusal whether whatever fails here fails before any data was moved
  */
-export async function attempt<T>(work: (attempt: Attempt) => Promise<T>, refusal = false): Promise<T> {
+export async function attempt<T>(work: (attempt: Attempt) => Promise<T>, options: AttemptOptions = {}): Promise<T> {
   const context = Context.current();
   const stalled = new AbortController();
   const signal = AbortSignal.any([context.cancellationSignal, stalled.signal]);
@@ -32,7 +38,7 @@ export async function attempt<T>(work: (attempt: Attempt) => Promise<T>, refusal
   let lastProgress = Date.now();
   const timer = setInterval(() => {
     context.heartbeat({ bytes });
-    if (Date.now() - lastProgress < stallMilliseconds) return;
+    if (!options.givesUpWhenStalled || Date.now() - lastProgress < stallMilliseconds) return;
     stalled.abort(
       new TaskStalled(`Nothing was read or written for ${stallMilliseconds / 1000} s; the attempt was given up.`),
     );
@@ -54,7 +60,7 @@ export async function attempt<T>(work: (attempt: Attempt) => Promise<T>, refusal
   } catch (error) {
     // A cancelled activity must say so by the failure that the SDK provides.
     if (context.cancellationSignal.aborted) await context.cancelled;
-    throw toFailure(stalled.signal.aborted ? stalled.signal.reason : error, refusal);
+    throw toFailure(stalled.signal.aborted ? stalled.signal.reason : error, options.refusal === true);
   } finally {
     clearInterval(timer);
   }

@@ -39,50 +39,57 @@ const keptRuns = 4;
 
 export function shuffleActivities(store: ObjectStore): ShuffleActivities {
   const runs = new Recent<ShuffleRun>(keptRuns);
-  const open = (reference: RunReference, signal: AbortSignal): Promise<ShuffleRun> =>
-    runs.get(`${reference.output} ${reference.plan}`, () => openRun(store, reference, signal));
+  // Without the signal of the task that happens to come first: others wait for the same plan.
+  const open = (reference: RunReference): Promise<ShuffleRun> =>
+    runs.get(`${reference.output} ${reference.plan}`, () => openRun(store, reference));
 
   return {
     prepareShuffle: (input) =>
-      attempt(async ({ signal }) => {
-        const { run, adoptedPlan, warnings, completed, result } = await prepareShuffle(store, input, signal);
-        const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
-        return {
-          run: { input: input.input, output: input.output, plan: run.planDigest },
-          adoptedPlan,
-          warnings,
-          rows: run.dataset.rows,
-          recordBytes: run.recordBytes,
-          tasks: passes.map((pass) => run.geometry.taskCount(pass)),
-          completedPasses: completed?.pass ?? 0,
-          result: result ?? null,
-        };
-      }, true),
+      attempt(
+        async ({ signal }) => {
+          const { run, adoptedPlan, warnings, completed, result } = await prepareShuffle(store, input, signal);
+          const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
+          return {
+            run: { input: input.input, output: input.output, plan: run.planDigest },
+            adoptedPlan,
+            warnings,
+            rows: run.dataset.rows,
+            recordBytes: run.recordBytes,
+            tasks: passes.map((pass) => run.geometry.taskCount(pass)),
+            completedPasses: completed?.pass ?? 0,
+            result: result ?? null,
+          };
+        },
+        { refusal: true },
+      ),
 
     runShuffleTask: ({ scope, pass, task, redo }) =>
-      attempt(async (control) => {
-        const run = await open(scope, control.signal);
-        const input = parsePrefix(scope.input);
-        const { report, skipped } = await runTask(run, pass, task, redo, { store, input, ...control });
-        return { records: report.records, digest: report.digest, skipped };
-      }),
+      attempt(
+        async (control) => {
+          const run = await open(scope);
+          const input = parsePrefix(scope.input);
+          const { report, skipped } = await runTask(run, pass, task, redo, { store, input, ...control });
+          return { records: report.records, digest: report.digest, skipped };
+        },
+        { givesUpWhenStalled: true },
+      ),
 
     completeShufflePass: (reference, pass, { records, digest }, keepIntermediates) =>
       attempt(async ({ signal }) => {
-        const run = await open(reference, signal);
+        const run = await open(reference);
         await completePass(store, run, { pass, records, digest }, keepIntermediates, signal);
       }),
 
     commitShuffle: (reference, adoptedPlan, keepIntermediates) =>
       attempt(async ({ signal }) => {
-        const run = await open(reference, signal);
+        const run = await open(reference);
         return commitShuffle(store, run, { adoptedPlan, keepIntermediates }, signal);
       }),
   };
 }
 
-async function openRun(store: ObjectStore, reference: RunReference, signal: AbortSignal): Promise<ShuffleRun> {
-  const run = await loadRun(store, parsePrefix(reference.output), signal);
+async function openRun(store: ObjectStore, reference: RunReference): Promise<ShuffleRun> {
+  const run = await loadRun(store, parsePrefix(reference.output));
   if (run?.planDigest === reference.plan) return run;
   throw new PlanDamaged(
     `${reference.output}/_riffle/plan.json is ${run ? 'another plan' : 'gone'} while a shuffle with plan ` +

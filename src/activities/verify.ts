@@ -22,21 +22,28 @@ export function verifyActivities(store: ObjectStore): VerifyActivities {
   const runs = new Recent<VerifyRun>(keptRuns);
   return {
     prepareVerify: (input) =>
-      attempt(async ({ signal }) => {
-        const run = await VerifyRun.open(store, input, signal);
-        return { tasks: run.taskCount, bytes: run.bytes, datasets: run.digest };
-      }, true),
+      attempt(
+        async ({ signal }) => {
+          const run = await VerifyRun.open(store, input, signal);
+          return { tasks: run.taskCount, bytes: run.bytes, datasets: run.digest };
+        },
+        { refusal: true },
+      ),
 
     runVerifyTask: ({ scope, task, redo }) =>
-      attempt(async (control) => {
-        const open = (): Promise<VerifyRun> => VerifyRun.open(store, scope, control.signal);
-        const run = await runs.get(`${scope.input} ${scope.output} ${scope.datasets}`, open);
-        const done = redo ? undefined : await readPart(store, run, task, control.signal);
-        const part = done ?? (await run.runTask(task, { store, ...control }));
-        control.signal.throwIfAborted();
-        if (!done) await store.put(run.partLocation(task), [encodePart(part)], { signal: control.signal });
-        return { records: part.records, digest: part.digest, skipped: done !== undefined };
-      }),
+      attempt(
+        async (control) => {
+          // Without this task's signal: others wait for the same datasets.
+          const open = (): Promise<VerifyRun> => VerifyRun.open(store, scope);
+          const run = await runs.get(`${scope.input} ${scope.output} ${scope.datasets}`, open);
+          const done = redo ? undefined : await readPart(store, run, task, control.signal);
+          const part = done ?? (await run.runTask(task, { store, ...control }));
+          control.signal.throwIfAborted();
+          if (!done) await store.put(run.partLocation(task), [encodePart(part)], { signal: control.signal });
+          return { records: part.records, digest: part.digest, skipped: done !== undefined };
+        },
+        { givesUpWhenStalled: true },
+      ),
 
     judgeVerify: (input) =>
       attempt(async ({ signal }) => {

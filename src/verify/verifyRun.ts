@@ -44,7 +44,7 @@ export class VerifyRun {
   }
 
   /** @throws DatasetMissing, DatasetInvalid, DatasetsDiffer */
-  static async open(store: ObjectStore, { input, output }: VerifyInput, signal: AbortSignal): Promise<VerifyRun> {
+  static async open(store: ObjectStore, { input, output }: VerifyInput, signal?: AbortSignal): Promise<VerifyRun> {
     const [from, to] = await Promise.all([open(store, input, signal), open(store, output, signal)]);
     checkComparable(from.dataset, to.dataset);
     return new VerifyRun(from, to);
@@ -78,7 +78,7 @@ export class VerifyRun {
   }
 }
 
-async function open(store: ObjectStore, uri: string, signal: AbortSignal): Promise<Side> {
+async function open(store: ObjectStore, uri: string, signal: AbortSignal | undefined): Promise<Side> {
   const place = parsePrefix(uri);
   const dataset = await readDataset(store, place, { signal });
   return { place, dataset, tasks: verifyTasks(dataset) };
