@@ -137,13 +137,12 @@ class SdkStore implements S3Store {
 
   async #upload(upload: Upload, parts: readonly Part[]): Promise<PutOutcome> {
     const total = parts.reduce((sum, part) => sum + part.length, 0);
-    if (parts.length > 1 && total > this.#largestPut) {
-      return uploadInParts(this.#session, upload, parts, () => this.head(upload.object, upload));
-    }
+    const head = (): Promise<ObjectHead | undefined> => this.head(upload.object, upload);
+    if (parts.length > 1 && total > this.#largestPut) return uploadInParts(this.#session, upload, parts, head);
     const bodies = await Promise.all(parts.map(bytesOf));
     const [first] = bodies;
     const body = first && bodies.length === 1 ? first : Buffer.concat(bodies);
-    return uploadAtOnce(this.#session, upload, body);
+    return uploadAtOnce(this.#session, upload, body, head);
   }
 
   async #requireBucket(bucket: string, signal: AbortSignal | undefined): Promise<void> {

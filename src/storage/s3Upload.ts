@@ -25,13 +25,26 @@ export interface Upload {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Writes an object by one request; the server checks the body's CRC32. */
-export async function uploadAtOnce(session: S3Session, upload: Upload, body: Uint8Array): Promise<PutOutcome> {
+/**
+ * Writes an object by one request; the server checks the body's CRC32.
+ *
+ * A server that refuses a conditional write early (versitygw does) may close the connection while the body is still
+ * being sent, and the refusal is lost. A broken attempt is therefore followed by a look at the key.
+ * @param head looks the object up
+ */
+export async function uploadAtOnce(
+  session: S3Session,
+  upload: Upload,
+  body: Uint8Array,
+  head: () => Promise<ObjectHead | undefined>,
+): Promise<PutOutcome> {
   const { object, ifAbsent, signal } = upload;
   const ChecksumCRC32 = checksum(body);
+  let attempts = 0;
   return session.call<PutOutcome>(
     { verb: 'write', ...object, signal, bytes: body.length },
     async (options) => {
+      if (ifAbsent && attempts++ > 0 && (await head())) return { created: false };
       const { ETag } = await session.client.send(
         new PutObjectCommand({
           Bucket: object.bucket,

@@ -65,13 +65,17 @@ function rankCorrelationP(ranks: Uint32Array): number {
   return normalP((product / ((n * (n * n - 1)) / 12)) * Math.sqrt(n - 1));
 }
 
-/** Correlation of the input positions of neighbours in the output: mean −1 / (n − 1), variance about 1 / n. */
+/**
+ * Correlation of the input positions of neighbours in the output: mean −1 / n,
+ * variance (n − 2)(5n² − 9n − 8) / (5n²(n − 1)²), about 1 / n.
+ */
 function serialCorrelationP(ranks: Uint32Array): number {
   const n = ranks.length;
   const mean = (n - 1) / 2;
   let product = 0;
   for (let i = 0; i + 1 < n; i++) product += (ranks[i]! - mean) * (ranks[i + 1]! - mean);
-  return normalP((product / ((n * (n * n - 1)) / 12) + 1 / (n - 1)) * Math.sqrt(n));
+  const variance = ((n - 2) * (5 * n * n - 9 * n - 8)) / (5 * n * n * (n - 1) * (n - 1));
+  return normalP((product / ((n * (n * n - 1)) / 12) + 1 / n) / Math.sqrt(variance));
 }
 
 /** Σ |π(i + 1) − π(i)|: mean (n² − 1) / 3, variance (n − 2)(n + 1)(4n − 7) / 90. */

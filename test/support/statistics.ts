@@ -1,13 +1,10 @@
 import erfc from '@stdlib/math-base-special-erfc';
-import gammainc from '@stdlib/math-base-special-gammainc';
+import { chiSquareP } from '../../src/verify/statistics.js';
+
+export { chiSquareP, holm, normalP } from '../../src/verify/statistics.js';
 
 /** Cells whose expectation is below this are merged with their neighbours before a χ² test. */
 const SMALLEST_EXPECTATION = 5;
-
-/** P(χ² with `degrees` degrees of freedom ≥ `statistic`). */
-export function chiSquareP(statistic: number, degrees: number): number {
-  return gammainc(statistic / 2, degrees / 2, true, true);
-}
 
 /**
  * p-value of Pearson's χ² test of counts against a law that is known in full (cells − 1 degrees of freedom).
@@ -44,11 +41,6 @@ export function chiSquareTest(observed: ArrayLike<number>, expected: ArrayLike<n
   return chiSquareP(statistic, cells.length - 1);
 }
 
-/** Two-sided p-value of a standard normal deviate: P(|Z| ≥ |z|). */
-export function normalP(z: number): number {
-  return erfc(Math.abs(z) / Math.SQRT2);
-}
-
 /** P(Z ≤ z) of the standard normal law. */
 export function normalCdf(z: number): number {
   return erfc(-z / Math.SQRT2) / 2;
@@ -76,21 +68,6 @@ export function kolmogorovP(x: number): number {
   let p = 0;
   for (let k = 1; k <= 40; k++) p += (k % 2 === 1 ? 2 : -2) * Math.exp(-2 * k * k * x * x);
   return Math.min(1, Math.max(0, p));
-}
-
-/**
- * Holm's step-down correction: adjusted p-values, in the given order. Rejecting those below α keeps the chance of any
- * false rejection below α, however the tests depend on each other.
- */
-export function holm(pValues: readonly number[]): number[] {
-  const order = pValues.map((_, i) => i).sort((a, b) => pValues[a]! - pValues[b]!);
-  const adjusted = new Array<number>(pValues.length).fill(1);
-  let largest = 0;
-  order.forEach((index, rank) => {
-    largest = Math.max(largest, Math.min(1, (pValues.length - rank) * pValues[index]!));
-    adjusted[index] = largest;
-  });
-  return adjusted;
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {
