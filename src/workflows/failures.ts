@@ -1,3 +1,4 @@
+import { rootCause } from '@temporalio/common';
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/workflow';
 
 /** The failure of riffle's own inside Temporal's wrappers, or undefined when there is none. */
@@ -5,6 +6,13 @@ export function innermost(error: unknown): ApplicationFailure | undefined {
   let at = error;
   while (at instanceof ActivityFailure || at instanceof ChildWorkflowFailure) at = at.cause;
   return at instanceof ApplicationFailure ? at : undefined;
+}
+
+/** What an activity failed of: riffle's own failure, or what Temporal noticed, such as a lost worker. */
+export function codeAndMessage(error: unknown): { code: string; message: string } {
+  const inner = innermost(error);
+  if (inner) return { code: inner.type ?? 'Error', message: inner.message };
+  return { code: 'AttemptsLost', message: `every attempt was lost (${rootCause(error) ?? String(error)}).` };
 }
 
 /**

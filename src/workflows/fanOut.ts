@@ -2,6 +2,7 @@ import {
   ChildWorkflowCancellationType,
   condition,
   getExternalWorkflowHandle,
+  isCancellation,
   setHandler,
   startChild,
   workflowInfo,
@@ -10,7 +11,7 @@ import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { sumDigests } from '../digests.js';
 import { working } from './activityProxies.js';
 import type { GroupReport, TaskCall, TaskFailure, TaskOutcome, Timing, Totals } from './contract.js';
-import { failure, innermost } from './failures.js';
+import { codeAndMessage, failure, innermost } from './failures.js';
 import { groupReport } from './progressBoard.js';
 import { parallelismSignal, passOn } from './rootRun.js';
 import { Repairs } from './repairs.js';
@@ -100,12 +101,9 @@ async function runGroup(input: FanOutInput): Promise<Counted> {
     try {
       outcomes.push(await repairs.run({ scope: input.scope, pass: input.pass, task, redo: false }));
     } catch (error) {
-      const inner = innermost(error);
-      if (!inner) throw error;
+      if (isCancellation(error)) throw error;
       failed++;
-      if (failures.length < namedFailures) {
-        failures.push({ pass: input.pass, task, code: inner.type ?? 'Error', message: inner.message });
-      }
+      if (failures.length < namedFailures) failures.push({ pass: input.pass, task, ...codeAndMessage(error) });
     }
   };
 
