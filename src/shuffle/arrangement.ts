@@ -2,6 +2,10 @@ import type { CountTable, RowCounts } from './countTable.js';
 import { Domain, masterKey, RandomStream } from './random.js';
 import { isLeaf, shardChildren } from './shape.js';
 import type { ShardNode } from './shape.js';
+import type { Steps } from './steps.js';
+
+/** Records that are labelled or ordered between two steps: tens of milliseconds. */
+const recordsPerStep = 2 ** 20;
 
 /** A shard node with its counts over a window of blocks. */
 export interface CountedNode {
@@ -24,8 +28,10 @@ export interface NodeRun {
  * right and keeps the sequence otherwise.
  */
 export class Arranger {
+  /** As long as the capacity; free for other use when all is arranged. */
+  readonly scratch: Uint32Array;
   private readonly stream: RandomStream;
-  private readonly scratch: Uint32Array;
+  private sinceStep = 0;
 
   /** @param capacity the largest number of records of a node */
   constructor(
@@ -45,23 +51,23 @@ export class Arranger {
    *   2^(depth−1) blocks (or end with the data)
    * @returns the nodes at `depth` (or the shards reached above it), with their place in `order`
    */
-  label(order: Uint32Array, nodes: readonly CountedNode[], depth: number): NodeRun[] {
+  *label(order: Uint32Array, nodes: readonly CountedNode[], depth: number): Steps<NodeRun[]> {
     const runs: NodeRun[] = [];
+    const waiting = [...nodes].reverse();
     let first = 0;
-    const visit = ({ node, counts }: CountedNode): void => {
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const { node, counts } = next;
       if (node.depth >= depth || isLeaf(node)) {
         const records = counts.sum(counts.firstBlock, counts.endBlock);
         runs.push({ node, first, records });
         first += records;
-        return;
+        continue;
       }
       const [left, right] = this.table.split(node, counts);
-      this.partition(order, first, node, counts, left);
+      yield* this.partition(order, first, node, counts, left);
       const [leftNode, rightNode] = shardChildren(node);
-      visit({ node: leftNode, counts: left });
-      visit({ node: rightNode, counts: right });
-    };
-    for (const counted of nodes) visit(counted);
+      waiting.push({ node: rightNode, counts: right }, { node: leftNode, counts: left });
+    }
     return runs;
   }
 
@@ -69,7 +75,13 @@ export class Arranger {
    * Labels the records of one node: in each run of 2^depth blocks, one uniform arrangement of exactly as many lefts as
    * the table says (an urn without replacement, so each arrangement is equally likely).
    */
-  private partition(order: Uint32Array, first: number, node: ShardNode, counts: RowCounts, left: RowCounts): void {
+  private *partition(
+    order: Uint32Array,
+    first: number,
+    node: ShardNode,
+    counts: RowCounts,
+    left: RowCounts,
+  ): Steps<void> {
     const { stream, scratch } = this;
     const level = Math.max(left.floor, Math.min(node.depth, this.table.height));
     const span = left.span(level);
@@ -79,6 +91,7 @@ export class Arranger {
     for (let index = span.first; index < span.end; index++) {
       let remaining = counts.get(level, index);
       let lefts = left.get(level, index);
+      if (this.isStep(remaining)) yield;
       stream.seek(Domain.label, level, index, node.heap);
       for (; remaining > 0; remaining--, read++) {
         if (lefts === remaining || (lefts > 0 && stream.below(remaining) < lefts)) {
@@ -93,13 +106,22 @@ export class Arranger {
   }
 
   /** Draws the final order of a shard's records: one Fisher–Yates over `order`, in place. */
-  shuffleShard(order: Uint32Array, shard: ShardNode): void {
+  *shuffleShard(order: Uint32Array, shard: ShardNode): Steps<void> {
     const stream = this.stream.seek(Domain.order, 0, 0, shard.heap);
     for (let last = order.length - 1; last > 0; last--) {
+      if (last % recordsPerStep === 0) yield;
       const other = stream.below(last + 1);
       const record = order[last]!;
       order[last] = order[other]!;
       order[other] = record;
     }
+  }
+
+  /** Counts records; true when enough of them have gone by. */
+  private isStep(records: number): boolean {
+    this.sinceStep += records;
+    if (this.sinceStep < recordsPerStep) return false;
+    this.sinceStep = 0;
+    return true;
   }
 }

@@ -15,10 +15,10 @@ export interface Placement {
 
 /**
  * Turns an output order into places.
- * @param order record numbers in output order; overwritten, since the result reuses its memory
+ * @param order record numbers in output order; becomes part of the result
+ * @param slots as long, with any content; becomes part of the result
  */
-export function placement(order: Uint32Array, groupStarts: Float64Array): Placement {
-  const slots = new Uint32Array(order.length);
+export function placement(order: Uint32Array, slots: Uint32Array, groupStarts: Float64Array): Placement {
   for (let slot = 0; slot < order.length; slot++) slots[order[slot]!] = slot;
   const groups = order;
   for (let group = 0; group + 1 < groupStarts.length; group++) {

@@ -13,6 +13,7 @@ import type { Incoming } from './incoming.js';
 import type { ShuffleRun } from './run.js';
 import { readRows, readSegments } from './source.js';
 import { ColumnarFile } from './columnarFile.js';
+import { finishWithPauses } from './steps.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
 import { rowsBefore } from './shape.js';
 import { PackedTarget, placement, ShardsTarget } from './target.js';
@@ -59,12 +60,15 @@ async function scatter(run: ShuffleRun, pass: number, task: number, context: Tas
   const input = incoming(table, geometry, pass, work.incoming, work.firstBlock, work.endBlock, recordBytes);
   const order = identity(input.records);
   const arranger = new Arranger(table, layout.seed, input.records);
-  const runs = arranger.label(order, input.nodes, geometry.scatterPass(pass).depth);
-  await context.pause();
+  const labelling = arranger.label(order, input.nodes, geometry.scatterPass(pass).depth);
+  const runs = await finishWithPauses(labelling, context.pause);
 
   const buckets = Array.from({ length: work.endBucket - work.firstBucket }, (_, k) => work.firstBucket + k);
   const starts = buckets.map((bucket) => startOf(runs, geometry.bucket(pass, bucket).first));
-  const target = new PackedTarget(placement(order, Float64Array.of(...starts, input.records)), recordBytes);
+  const target = new PackedTarget(
+    placement(order, arranger.scratch, Float64Array.of(...starts, input.records)),
+    recordBytes,
+  );
   const read = await readIncoming(run, pass, work.firstBlock, input, target, context);
   const digests = await target.seal(
     (group, records) => ({
@@ -95,14 +99,12 @@ async function gather(run: ShuffleRun, task: number, context: TaskContext): Prom
   const input = incoming(table, geometry, pass, task, 0, geometry.blockCount, recordBytes);
   const order = identity(input.records);
   const arranger = new Arranger(table, layout.seed, input.records);
-  const shards = arranger.label(order, input.nodes, Infinity);
-  await context.pause();
+  const shards = await finishWithPauses(arranger.label(order, input.nodes, Infinity), context.pause);
   for (const { node, first, records } of shards) {
-    arranger.shuffleShard(order.subarray(first, first + records), node);
-    await context.pause();
+    await finishWithPauses(arranger.shuffleShard(order.subarray(first, first + records), node), context.pause);
   }
 
-  const place = placement(order, Float64Array.of(...shards.map(({ first }) => first), input.records));
+  const place = placement(order, arranger.scratch, Float64Array.of(...shards.map(({ first }) => first), input.records));
   const files = shards.map(({ records }) => ColumnarFile.shard(run.codec, run.dataset, records));
   const read = await readIncoming(run, pass, 0, input, new ShardsTarget(place, files), context);
   const digests: string[] = [];

@@ -7,17 +7,23 @@ import type { ScatterPass } from '../../src/shuffle/plan.js';
 import { trailerBytes } from '../../src/shuffle/segment.js';
 import { rowsBefore } from '../../src/shuffle/shape.js';
 import type { Shape } from '../../src/shuffle/shape.js';
+import { finish } from '../../src/shuffle/steps.js';
 import { placement } from '../../src/shuffle/target.js';
 
 /** Records of one byte each, so that a packed object is an array of record numbers with room for trailers. */
 const recordBytes = 1;
 
+/** `simulateShards`, joined: the record at each output position. */
+export function simulateShuffle(shape: Shape, seed: string, scatter: readonly ScatterPass[]): number[] {
+  return simulateShards(shape, seed, scatter).flat();
+}
+
 /**
  * Carries out a shuffle on record numbers, through the functions that the activities call, with packed objects as
  * arrays in memory.
- * @returns the record at each output position
+ * @returns the records of each output shard
  */
-export function simulateShuffle(shape: Shape, seed: string, scatter: readonly ScatterPass[]): number[] {
+export function simulateShards(shape: Shape, seed: string, scatter: readonly ScatterPass[]): number[][] {
   const geometry = new Geometry(shape, scatter);
   const table = new CountTable(shape, seed);
   let packed = new Map<number, number[]>();
@@ -28,28 +34,29 @@ export function simulateShuffle(shape: Shape, seed: string, scatter: readonly Sc
       const input = incoming(table, geometry, pass, work.incoming, work.firstBlock, work.endBlock, recordBytes);
       const records = readRecords(input, packed, rowsBefore(shape, work.firstBlock));
       const order = Uint32Array.from(records.keys());
-      const runs = new Arranger(table, seed, input.records).label(order, input.nodes, geometry.scatterPass(pass).depth);
+      const arranger = new Arranger(table, seed, input.records);
+      const runs = finish(arranger.label(order, input.nodes, geometry.scatterPass(pass).depth));
       const starts: number[] = [];
       for (let bucket = work.firstBucket; bucket < work.endBucket; bucket++) {
         starts.push(runs.find(({ node }) => node.first >= geometry.bucket(pass, bucket).first)!.first);
       }
-      const { slots, groups } = placement(order, Float64Array.of(...starts, input.records));
+      const { slots, groups } = placement(order, arranger.scratch, Float64Array.of(...starts, input.records));
       const object: number[] = [];
       records.forEach((record, index) => (object[slots[index]! + groups[slots[index]!]! * trailerBytes] = record));
       written.set(task, object);
     }
     packed = written;
   }
-  const output: number[] = [];
+  const output: number[][] = [];
   for (let task = 0; task < geometry.taskCount(geometry.passes); task++) {
     const input = incoming(table, geometry, geometry.passes, task, 0, geometry.blockCount, recordBytes);
     const records = readRecords(input, packed, 0);
     const order = Uint32Array.from(records.keys());
     const arranger = new Arranger(table, seed, input.records);
-    for (const { node, first, records: count } of arranger.label(order, input.nodes, Infinity)) {
+    for (const { node, first, records: count } of finish(arranger.label(order, input.nodes, Infinity))) {
       const shard = order.subarray(first, first + count);
-      arranger.shuffleShard(shard, node);
-      for (const index of shard) output.push(records[index]!);
+      finish(arranger.shuffleShard(shard, node));
+      output.push(Array.from(shard, (index) => records[index]!));
     }
   }
   return output;
