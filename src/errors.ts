@@ -26,7 +26,7 @@ export abstract class RiffleError extends Error {
   }
 
   toJSON(): Record<string, unknown> {
-    return { ...this.fields, code: this.code, message: this.message };
+    return { code: this.code, message: this.message, ...this.fields };
   }
 }
 

@@ -4,17 +4,23 @@ import { parseSize } from './sizes.js';
 import { formatPrefix, parsePrefix } from './storage/uri.js';
 
 /** A size field: bytes, or text with a unit. */
-export const size = z.union([z.string(), z.number()]).transform((value, context) => {
+export const size = z
+  .custom<string | number>((value) => readSize(value) !== undefined, {
+    error: 'expected a number of bytes, or a size such as "512MiB" (KiB, MiB, GiB)',
+  })
+  .transform((value) => readSize(value)!);
+
+function readSize(value: unknown): number | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
   try {
-    return parseSize(value, context.issues.length === 0 ? 'The size' : 'The size');
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-    return z.NEVER;
+    return parseSize(value, 'size');
+  } catch {
+    return undefined;
   }
-});
+}
 
 /** An `s3://bucket/prefix` field, in its canonical form. */
-export const prefixUri = z.string().transform((value, context) => {
+export const prefixUri = z.string('expected s3://bucket/prefix').transform((value, context) => {
   try {
     return formatPrefix(parsePrefix(value));
   } catch (error) {
@@ -31,21 +37,36 @@ export const prefixUri = z.string().transform((value, context) => {
 export function checkInput<T>(schema: z.ZodType<T>, input: unknown, what: string): T {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => describeIssue(issue, input));
-  throw new InvalidInput(`The ${what} input is not valid: ${faults.join('; ')}.`, {
-    fields: parsed.error.issues.map((issue) => issue.path.join('.')),
+  const { issues } = parsed.error;
+  const faults = new Set(issues.map((issue) => describeIssue(issue, schema, input)));
+  throw new InvalidInput(`The ${what} input is not valid: ${[...faults].join('; ')}.`, {
+    fields: [...new Set(issues.flatMap(faultyFields))],
   });
 }
 
-function describeIssue(issue: z.core.$ZodIssue, input: unknown): string {
+/** Paths of the fields that an issue is about; empty for the input as a whole. */
+function faultyFields(issue: z.core.$ZodIssue): string[] {
+  const names = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+  return names.filter((path) => path.length > 0).map((path) => path.join('.'));
+}
+
+function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown): string {
   const path = issue.path.join('.') || 'the input';
   if (issue.code === 'unrecognized_keys') {
-    return `${issue.keys.map((key) => JSON.stringify(key)).join(', ')} is not a field of ${path}`;
+    const names = issue.keys.map((key) => JSON.stringify(key)).join(' and ');
+    const known = schema instanceof z.ZodObject && issue.path.length === 0 ? Object.keys(schema.shape) : [];
+    return `${path} has no field ${names}${known.length > 0 ? ` (its fields are ${known.join(', ')})` : ''}`;
   }
   const value = issue.path.reduce<unknown>(
     (at, key) => (at !== null && typeof at === 'object' ? (at as Record<PropertyKey, unknown>)[key] : undefined),
     input,
   );
-  const shown = value === undefined ? 'missing' : JSON.stringify(value).slice(0, 200);
-  return `${path} is ${shown}: ${issue.message.replace(/\.$/, '')}`;
+  return `${path} is ${show(value)}: ${issue.message.replace(/^Invalid input: |\.$/g, '')}`;
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'missing';
+  // JSON would print NaN and infinities as null.
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

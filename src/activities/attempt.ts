@@ -72,7 +72,7 @@ function toFailure(error: unknown, refusal: boolean): unknown {
     type: error.code,
     message: error.message,
     nonRetryable: !error.retryable,
-    details: [{ ...error.toJSON(), refused: error.refusal || (refusal && !error.retryable) }],
+    details: [{ ...error.toJSON(), refused: refusal && !error.retryable }],
     cause: error.cause instanceof Error ? error.cause : undefined,
   });
 }

@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseSize } from '../sizes.js';
 import { demo } from './demo.js';
 import { describeCommand } from './describe.js';
 import type { DescribeCommandOptions } from './describe.js';
 import { dev } from './dev.js';
+import { packageFolder } from '../stack/packageFolder.js';
 import { loadEnvironment } from './environment.js';
 import { InvalidInput } from '../errors.js';
 import { present } from './output.js';
@@ -20,6 +23,7 @@ const ownServers = new Set(['dev', 'demo']);
 
 const program = new Command('riffle')
   .description('Exactly uniform shuffles of activation dumps in S3, as durable Temporal workflows.')
+  .version(version(), '-V, --version', 'print the version')
   .showHelpAfterError('(riffle --help lists commands and options)')
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) })
   .exitOverride()
@@ -73,7 +77,7 @@ program
 program
   .command('start <type>')
   .description('start a workflow: shuffle or verify; one that runs already is joined')
-  .requiredOption('--input <file>', 'JSON file, - for standard input')
+  .option('--input <file>', "the workflow's input: JSON file, - for standard input")
   .option('--wait', 'wait for the result', false)
   .option('--json', 'print JSON', false)
   .action((type: string, options: StartOptions & { json: boolean }) =>
@@ -92,6 +96,11 @@ async function finish(json: boolean, command: () => Promise<Outcome>): Promise<v
   process.exitCode = await present(json, command);
 }
 
+function version(): string {
+  const text = readFileSync(join(packageFolder(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
 function workerCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 256) return count;
@@ -99,19 +108,21 @@ function workerCount(text: string): number {
 }
 
 /** A command line that commander refuses: with `--json` the refusal is JSON, too. */
-async function refuse(error: CommanderError): Promise<number> {
+function refuse(error: CommanderError): number {
   if (error.exitCode === 0) return 0;
   if (!process.argv.includes('--json')) return 2;
-  return present(true, () => Promise.reject(new InvalidInput(error.message.replace(/^error: /, ''))));
+  // commander has told people already.
+  const { code, message } = new InvalidInput(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+  process.stdout.write(`${JSON.stringify({ error: { code, message } }, undefined, 2)}\n`);
+  return 2;
 }
 
 try {
   await program.parseAsync();
 } catch (error) {
+  const fail = (): never => {
+    throw error;
+  };
   process.exitCode =
-    error instanceof CommanderError
-      ? await refuse(error)
-      : await present(process.argv.includes('--json'), () => {
-          throw error;
-        });
+    error instanceof CommanderError ? refuse(error) : await present(process.argv.includes('--json'), fail);
 }

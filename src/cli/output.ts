@@ -52,7 +52,7 @@ interface Report {
 
 function reportOf(error: unknown): { report: Report; exitCode: number } {
   if (error instanceof RiffleError) {
-    return { report: { ...error.toJSON(), code: error.code, message: error.message }, exitCode: error.refusal ? 2 : 1 };
+    return { report: { code: error.code, message: error.message, ...error.fields }, exitCode: error.refusal ? 2 : 1 };
   }
   if (error instanceof ReportedFailure) {
     return { report: { code: 'Error', message: error.message, ...error.report }, exitCode: error.refused ? 2 : 1 };

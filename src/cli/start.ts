@@ -13,27 +13,43 @@ import type { Outcome } from './output.js';
 import { followProgress } from './progress.js';
 import { connectTemporal, workflowPage } from './temporal.js';
 
-/** Checks of each workflow type's input; `resources` do not count for its identity. */
-const types: Record<string, { parse: (input: unknown) => object; resources: readonly string[] }> = {
-  shuffle: { parse: parseShuffleInput, resources: resourceFields },
-  verify: { parse: parseVerifyInput, resources: [] },
-};
+interface WorkflowType {
+  readonly parse: (input: unknown) => object;
+  /** Fields of the input that do not count for the workflow's identity. */
+  readonly resources: readonly string[];
+}
+
+const types = new Map<string, WorkflowType>([
+  ['shuffle', { parse: parseShuffleInput, resources: resourceFields }],
+  ['verify', { parse: parseVerifyInput, resources: [] }],
+]);
 
 export interface StartOptions {
-  readonly input: string;
+  readonly input?: string;
   readonly wait?: boolean;
+}
+
+interface Start {
+  readonly workflowId: string;
+  /** The input with its defaults. */
+  readonly parsed: Readonly<Record<string, Json>>;
 }
 
 /** `riffle start TYPE --input FILE`. */
 export async function start(type: string, options: StartOptions): Promise<Outcome> {
+  checkType(type);
+  if (options.input === undefined)
+    throw new InvalidInput('--input is missing: name the JSON file with the input, or -.');
   const input = await readInputFile(options.input);
+  // What is wrong with the input is said even where no server answers.
+  describeStart(type, input);
   const client = await connectTemporal();
   try {
-    const { handle, workflowId } = await startWorkflow(client, type, input);
+    const { handle, workflowId, joined } = await startWorkflow(client, type, input);
     if (options.wait) return await waitFor(client, handle);
     const page = workflowPage(workflowId);
-    const json = { workflowId, runId: handle.firstExecutionRunId, ...(page ? { page } : {}) };
-    return { json, text: `Started ${workflowId}.${page ? `\n${page}` : ''}` };
+    const json = { workflowId, runId: handle.firstExecutionRunId, joined, ...(page ? { page } : {}) };
+    return { json, text: `${joined ? 'Joined' : 'Started'} ${workflowId}.${page ? `\n${page}` : ''}` };
   } finally {
     await client.connection.close();
   }
@@ -47,14 +63,14 @@ export async function startWorkflow(
   client: Client,
   type: string,
   input: unknown,
-): Promise<{ handle: WorkflowHandle & { readonly firstExecutionRunId: string }; workflowId: string }> {
-  const known = types[type];
-  if (!known) {
-    throw new InvalidInput(`${JSON.stringify(type)} is no workflow type: use ${Object.keys(types).join(' or ')}.`);
-  }
-  const parsed = JSON.parse(JSON.stringify(known.parse(input))) as Record<string, Json>;
-  const identity = Object.fromEntries(Object.entries(parsed).filter(([name]) => !known.resources.includes(name)));
-  const workflowId = `${type}-${jsonDigest(identity).slice(0, 16)}`;
+): Promise<{
+  handle: WorkflowHandle & { readonly firstExecutionRunId: string };
+  workflowId: string;
+  /** Whether it ran already. */
+  joined: boolean;
+}> {
+  const { workflowId, parsed } = describeStart(type, input);
+  const known = checkType(type);
   const running = await runningInput(client, workflowId);
   const handle = await client.workflow.start(type, {
     taskQueue,
@@ -64,7 +80,21 @@ export async function startWorkflow(
     staticSummary: `${type} ${JSON.stringify(parsed.input)} → ${JSON.stringify(parsed.output)}`.slice(0, 390),
   });
   if (running) sayJoined(workflowId, known.parse(running) as Record<string, unknown>, parsed, known.resources);
-  return { handle, workflowId };
+  return { handle, workflowId, joined: running !== undefined };
+}
+
+/** Checks an input and derives the workflow's id from all of it that decides the output. @throws InvalidInput */
+export function describeStart(type: string, input: unknown): Start {
+  const { parse, resources } = checkType(type);
+  const parsed = JSON.parse(JSON.stringify(parse(input))) as Record<string, Json>;
+  const identity = Object.fromEntries(Object.entries(parsed).filter(([name]) => !resources.includes(name)));
+  return { workflowId: `${type}-${jsonDigest(identity).slice(0, 16)}`, parsed };
+}
+
+function checkType(type: string): WorkflowType {
+  const known = types.get(type);
+  if (known) return known;
+  throw new InvalidInput(`${JSON.stringify(type)} is no workflow type: use ${[...types.keys()].join(' or ')}.`);
 }
 
 /** The input of the execution that runs under this id now, if any. */
@@ -91,9 +121,10 @@ function sayJoined(
   resources: readonly string[],
 ): void {
   say(`${workflowId} is running already: joined it.`);
+  const shown = (value: unknown): string => (value === undefined ? 'not set' : JSON.stringify(value));
   for (const field of resources) {
-    if (JSON.stringify(running[field]) === JSON.stringify(wanted[field])) continue;
-    say(`  ${field} is ${JSON.stringify(running[field])} there, not ${JSON.stringify(wanted[field])} as asked here.`);
+    const [there, here] = [shown(running[field]), shown(wanted[field])];
+    if (there !== here) say(`  ${field} is ${there} there, and ${here} here: what runs already keeps its own.`);
   }
 }
 

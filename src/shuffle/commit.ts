@@ -6,9 +6,9 @@ import { formatDataset } from '../formats/writeDataset.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import { readPassRecord, readReport, writePassRecord } from './checkpoint.js';
-import type { PassRecord } from './checkpoint.js';
-
+import type { PassRecord, TaskReport } from './checkpoint.js';
 import type { ShuffleRun } from './run.js';
+import { recordsBefore } from './shape.js';
 
 /** What the workflow `shuffle` returns. */
 export interface ShuffleResult {
@@ -118,8 +118,9 @@ async function outputShards(store: ObjectStore, run: ShuffleRun, signal: AbortSi
   const tasks = Array.from({ length: run.geometry.taskCount(pass) }, (_, task) => task);
   await forEachConcurrently(tasks, concurrentRequests, signal, async (task, stop) => {
     const report = await readReport(store, run, pass, task, stop);
-    if (!report) lost.push(task);
-    for (const { key, bytes, etag, shard } of report?.wrote ?? []) shards.set(key, { key, bytes, etag, ...shard! });
+    const wrote = report && reportedShards(run, task, report);
+    if (!wrote) lost.push(task);
+    for (const shard of wrote ?? []) shards.set(shard.key, shard);
   });
   if (lost.length > 0) {
     throw new WorkDamaged(
@@ -129,6 +130,19 @@ async function outputShards(store: ObjectStore, run: ShuffleRun, signal: AbortSi
     );
   }
   return Array.from({ length: run.shape.shards }, (_, shard) => shards.get(run.outputShardKey(shard))!);
+}
+
+/** The output shards of a gather task's report; undefined when they are not those that the plan gives the task. */
+function reportedShards(run: ShuffleRun, task: number, report: TaskReport): Shard[] | undefined {
+  const { first, end } = run.geometry.bucket(run.geometry.passes - 1, task);
+  const shards = report.wrote.map(({ key, bytes, etag, shard }) => ({ key, bytes, etag, ...shard! }));
+  const expected = Array.from({ length: end - first }, (_, index) => {
+    const rows = recordsBefore(run.shape, first + index + 1) - recordsBefore(run.shape, first + index);
+    const header = run.codec.encodeHeader(run.dataset.columns, rows, run.dataset.metadata).length;
+    return `${run.outputShardKey(first + index)} ${rows} ${header} ${header + rows * run.recordBytes}`;
+  });
+  const found = shards.map(({ key, rows, header, bytes }) => `${key} ${rows} ${header} ${bytes}`);
+  return String(found) === String(expected) ? shards : undefined;
 }
 
 function outputDataset(run: ShuffleRun, shards: readonly Shard[], digest: string): Dataset {

@@ -1,21 +1,18 @@
 import { z } from 'zod';
 import { checkInput, prefixUri, size } from '../validation.js';
 
-const positiveRows = z
-  .int('expected a whole number')
-  .min(1)
-  .max(2 ** 53 - 1);
+const positive = z.int('expected a whole number from 1 to 2^53 - 1').min(1);
 
-const wholeRun = z.strictObject({ rows: positiveRows, recordBytes: positiveRows });
+const wholeRun = z.strictObject({ rows: positive, recordBytes: positive });
 
 const options = {
   output: prefixUri,
-  seed: z.string('expected a text').min(1, 'the seed may not be empty'),
+  seed: z.string('expected a text that is not empty').min(1),
   memory: size.default(1024 ** 3),
-  blockRows: positiveRows.optional(),
-  outputShardRows: positiveRows.optional(),
+  blockRows: positive.optional(),
+  outputShardRows: positive.optional(),
   minSegment: size.default(1024 ** 2),
-  parallelism: z.int('expected a whole number').min(1).max(100_000).optional(),
+  parallelism: z.int('expected a whole number from 1 to 100000').min(1).max(100_000).optional(),
   keepIntermediates: z.boolean('expected true or false').default(false),
   replan: z.literal(false, 'this version only knows false').default(false),
   onFailure: z.literal('fail', 'this version only knows "fail"').default('fail'),
@@ -25,7 +22,7 @@ const shuffleSchema = z.strictObject({ input: prefixUri, ...options });
 
 const planSchema = z.strictObject({
   ...options,
-  input: z.union([prefixUri, wholeRun]),
+  input: z.union([prefixUri, wholeRun], 'expected s3://bucket/prefix, or {"rows": …, "recordBytes": …}'),
   output: prefixUri.optional(),
   seed: options.seed.default('riffle'),
 });

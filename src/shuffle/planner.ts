@@ -139,9 +139,16 @@ class PassSearch {
     let best: Candidate | undefined;
     for (let depth = first; depth < end; depth++) {
       const candidate = this.withNext(depth, passes, before);
-      if (candidate && (!best || candidate.smallestSegment > best.smallestSegment * 1.01)) best = candidate;
+      if (candidate && (!best || this.isBetter(candidate, best))) best = candidate;
     }
     return best;
+  }
+
+  /** Deeper nodes have to pay: by a hundredth, or by reaching the size that the user wants. */
+  private isBetter(candidate: Candidate, best: Candidate): boolean {
+    const { minSegment } = this.request;
+    if (best.smallestSegment < minSegment && candidate.smallestSegment >= minSegment) return true;
+    return candidate.smallestSegment > best.smallestSegment * 1.01;
   }
 
   /** The best candidate whose next pass labels down to `depth`. */

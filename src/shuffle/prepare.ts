@@ -1,4 +1,4 @@
-import { OutputForeign, OutputOverlapsInput, PlanDamaged, SelfShuffle } from '../errors.js';
+import { DatasetInvalid, OutputForeign, OutputOverlapsInput, PlanDamaged, SelfShuffle } from '../errors.js';
 import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
 import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
@@ -15,7 +15,6 @@ import { layoutDigest, layoutOf, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
 import { makePlan } from './planner.js';
 import type { Planned } from './planner.js';
-
 import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
 import { probeConditionalPut, probePrefix } from '../storage/conditionalPutProbe.js';
 
@@ -49,8 +48,8 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
   if (!run) {
     if (found.others.length > 0) throw foreign(output, found.others);
     await checkDatasetAgainstFiles(store, source, dataset, undefined, { headers: true, signal });
-    await probeConditionalPut(store, output, { signal });
     const planned = planShuffle(dataset, layout, input);
+    await probeConditionalPut(store, output, { signal });
     run = await storePlan(store, new ShuffleRun(output, dataset, layout, planned.plan), signal);
     checkSameLayout(run, layout);
     return {
@@ -63,14 +62,15 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
   }
 
   checkSameLayout(run, layout);
-  const strangers = found.others.filter((key) => !belongs(run, key));
   const committed = found.dataset ? await readDataset(store, output, { signal }) : undefined;
   if (committed) {
     if (committed.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
+    checkShardsThere(output, committed, found.etags);
     if (!input.keepIntermediates) await deleteIntermediates(store, run, found.others, signal);
     const result = resultOf(run, committed, adopted(run, input));
     return { run, adoptedPlan: adopted(run, input), warnings: [], completed: undefined, result };
   }
+  const strangers = found.others.filter((key) => !belongs(run, key));
   if (strangers.length > 0) throw foreign(output, strangers);
   await checkDatasetAgainstFiles(store, source, dataset, undefined, { signal });
   const completed = await lastCompletePass(store, run, signal);
@@ -124,23 +124,45 @@ function checkNotOwnOutput(dataset: Dataset, layout: Layout, source: Prefix): vo
   );
 }
 
-/** One LIST of the output prefix: what is there? Keys are relative. */
-async function surveyOutput(
-  store: ObjectStore,
-  output: Prefix,
-  signal: AbortSignal,
-): Promise<{ plan: boolean; dataset: boolean; others: string[] }> {
+/** What stands below an output prefix; keys are relative. */
+interface Survey {
+  readonly plan: boolean;
+  readonly dataset: boolean;
+  /** Everything else. */
+  readonly others: readonly string[];
+  readonly etags: ReadonlyMap<string, string>;
+}
+
+/** One LIST of the output prefix: what is there? */
+async function surveyOutput(store: ObjectStore, output: Prefix, signal: AbortSignal): Promise<Survey> {
   const planKey = planLocation(output).key;
   const datasetKey = datasetLocation(output).key;
-  const survey = { plan: false, dataset: false, others: [] as string[] };
-  for await (const { key } of store.list(output.bucket, output.prefix, { signal })) {
+  const survey = { plan: false, dataset: false, others: [] as string[], etags: new Map<string, string>() };
+  for await (const { key, etag } of store.list(output.bucket, output.prefix, { signal })) {
     if (key === planKey) survey.plan = true;
     else if (key === datasetKey) survey.dataset = true;
-    else survey.others.push(key.slice(output.prefix.length));
+    else {
+      survey.others.push(key.slice(output.prefix.length));
+      survey.etags.set(key.slice(output.prefix.length), etag);
+    }
   }
   if (survey.dataset && !survey.plan) survey.others.push('dataset.json');
   survey.others = survey.others.filter((key) => !key.startsWith(probePrefix));
   return survey;
+}
+
+/** A committed output of which something was deleted or replaced later is not reported as done. */
+function checkShardsThere(output: Prefix, committed: Dataset, etags: ReadonlyMap<string, string>): void {
+  const faulty = committed.shards.filter(({ key, etag }) => etags.get(key) !== etag);
+  const [first] = faulty;
+  if (!first) return;
+  const place = formatPrefix(output);
+  throw new DatasetInvalid(
+    `${place}/dataset.json says that this shuffle is done, but ${faulty.length} of its ${committed.shards.length} shards ` +
+      `are gone or replaced; the first is ${first.key}. Restore them, or delete ${place}/dataset.json and what replaced ` +
+      'them, and start again: it writes what is missing.',
+    { output: place, keys: faulty.slice(0, 10).map(({ key }) => key) },
+  );
 }
 
 /** Whether a key is one that this run (or a verification of it) writes. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { LayoutMismatch, PlanDamaged } from '../errors.js';
 import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
@@ -15,7 +16,7 @@ import { CountTable } from './countTable.js';
 import { Geometry, taskName } from './geometry.js';
 import { layoutDifference, layoutDigest, layoutOf, outputShardKey, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
-import { planDigest, planFormat } from './plan.js';
+import { planDigest, planFault, planFormat } from './plan.js';
 import type { Plan } from './plan.js';
 import type { Shape } from './shape.js';
 
@@ -92,8 +93,13 @@ interface PlanFile {
   readonly blockRows: number;
   readonly outputShardRows: number;
   readonly plan: Plan;
-  readonly digests: { readonly layout: string; readonly plan: string };
+  readonly digests: { readonly layout: string; readonly plan: string; readonly dataset: string };
   readonly dataset: Dataset;
+}
+
+/** SHA-256 of the dataset.json that riffle would write: the layout alone leaves out columns and headers. */
+function datasetDigest(dataset: Dataset): string {
+  return createHash('sha256').update(formatDataset(dataset)).digest('hex');
 }
 
 /** The bytes of plan.json: the plan, what the layout is made of, and the digests of both. */
@@ -104,7 +110,7 @@ export function encodePlanFile(run: ShuffleRun): Uint8Array {
     blockRows: run.layout.blockRows,
     outputShardRows: run.layout.outputShardRows,
     plan: { ...run.plan, scatter: run.plan.scatter.map((pass) => ({ ...pass })) },
-    digests: { layout: run.layoutDigest, plan: run.planDigest },
+    digests: { layout: run.layoutDigest, plan: run.planDigest, dataset: datasetDigest(run.dataset) },
   };
   const text = canonicalJson(head);
   return Buffer.from(`${text.slice(0, -1)},"dataset":${formatDataset(run.dataset).trimEnd()}}\n`);
@@ -144,8 +150,12 @@ export function decodePlanFile(data: Uint8Array, output: Prefix): ShuffleRun {
     const layout = layoutOf(dataset, file);
     if (layoutDigest(layout) !== file.digests.layout)
       throw damaged('its layout does not have the digest that it names');
+    if (datasetDigest(dataset) !== file.digests.dataset)
+      throw damaged('its dataset does not have the digest that it names');
     if (planDigest(file.plan) !== file.digests.plan) throw damaged('its plan does not have the digest that it names');
     if (file.plan.layout !== file.digests.layout) throw damaged('its plan belongs to another layout');
+    const fault = planFault(file.plan, shapeOf(dataset.rows, layout));
+    if (fault) throw damaged(fault);
     return new ShuffleRun(output, dataset, layout, file.plan);
   } catch (error) {
     throw error instanceof PlanDamaged ? error : damaged((error as Error).message, error);

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { StackFailed } from '../errors.js';
 import type { EmbeddedStack } from './embeddedStack.js';
 import type { ManagedProcess } from './managedProcess.js';
+import { packageFolder } from './packageFolder.js';
 
 export interface WorkerPoolOptions {
   readonly stack: Pick<EmbeddedStack, 'children' | 'environment' | 'dataFolder' | 'logFolder'>;
@@ -145,11 +145,8 @@ export function absentTemporalConfig(dataFolder: string): string {
   return join(dataFolder, 'no-temporal.toml');
 }
 
-/** The package's root is the nearest folder upwards that holds a package.json: this file runs built and unbuilt. */
 function builtWorker(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return join(folder, 'dist', 'workers', 'worker.js');
+  return join(packageFolder(), 'dist', 'workers', 'worker.js');
 }
 
 async function neverReady(worker: ManagedProcess, reason: string): Promise<StackFailed> {

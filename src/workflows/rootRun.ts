@@ -87,6 +87,11 @@ export class ParallelismControl {
     );
   }
 
+  /** What was asked for since the workflow began, or what the run has otherwise. */
+  orElse(parallelism: number): number {
+    return this.wanted ?? parallelism;
+  }
+
   /** From now on changes go to this run, which started with the given parallelism. */
   async attach(handle: ChildWorkflowHandle<Workflow>, startedWith: number): Promise<void> {
     this.handle = handle;

@@ -19,8 +19,9 @@ export async function shuffle(input: unknown): Promise<ShuffleResult> {
   const board = new ProgressBoard();
   const control = new ParallelismControl();
   return asRoot(async () => {
-    const { input: parsed, lock, parallelism, timing } = await quick.admitShuffle(input);
+    const { input: parsed, lock, timing, ...admission } = await quick.admitShuffle(input);
     board.use(timing);
+    const parallelism = control.orElse(admission.parallelism);
     const run: ShuffleRunInput = { input: parsed, parallelism, timing, root: workflowInfo().workflowId };
     const handle = await startHolder(shuffleRun, lock, `${parsed.input} → ${parsed.output}`, [run]);
     await control.attach(handle, parallelism);

@@ -12,11 +12,12 @@ export async function verify(input: unknown): Promise<Verdict> {
   const board = new ProgressBoard();
   const control = new ParallelismControl();
   return asRoot(async () => {
-    const { input: places, parallelism, timing } = await quick.admitVerify(input);
+    const { input: places, timing, ...admission } = await quick.admitVerify(input);
     board.use(timing);
     const activities = working(timing.heartbeatTimeout);
     board.enter({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
     const { tasks, bytes, datasets } = await activities.prepareVerify(places);
+    const parallelism = control.orElse(admission.parallelism);
     board.enter({ stage: 'read', pass: 1, passes: 1, tasks, bytes });
     const scope: VerifyReference = { ...places, datasets };
     const reading = await startPass('read', {

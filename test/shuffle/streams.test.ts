@@ -1,0 +1,142 @@
+/**
+ * Which random streams whole shuffles of several shapes and plans ask for: every stream decides one thing, and all of
+ * them are the ones that the design names. What the streams hold is in random.test.ts.
+ */
+import assert from 'node:assert/strict';
+import { Domain, nonceWords } from '../../src/shuffle/random.js';
+import type { RandomStream } from '../../src/shuffle/random.js';
+import type { ScatterPass } from '../../src/shuffle/plan.js';
+import { blockCount } from '../../src/shuffle/shape.js';
+import type { Shape } from '../../src/shuffle/shape.js';
+import { withPatchedStreams } from '../support/patchStreams.js';
+import { simulateShuffle } from '../support/simulate.js';
+
+interface Seek {
+  /** Domain, row level, row index, shard node. */
+  readonly address: string;
+  readonly nonce: string;
+  /** Calls of `uniform` and of `below` until the next seek of the same object. */
+  uniforms: number;
+  belows: number;
+}
+
+const cases: { shape: Shape; scatter: ScatterPass[] }[] = [
+  { shape: { rows: 1, blockRows: 5, shards: 1 }, scatter: [] },
+  { shape: { rows: 60, blockRows: 100, shards: 7 }, scatter: [{ depth: 2, fanOut: 3, taskBlocks: 1 }] },
+  { shape: { rows: 500, blockRows: 7, shards: 1 }, scatter: [] },
+  { shape: { rows: 500, blockRows: 7, shards: 13 }, scatter: [] },
+  { shape: { rows: 500, blockRows: 7, shards: 13 }, scatter: [{ depth: 3, fanOut: 5, taskBlocks: 20 }] },
+  {
+    shape: { rows: 333, blockRows: 10, shards: 40 },
+    scatter: [
+      { depth: 2, fanOut: 4, taskBlocks: 4 },
+      { depth: 4, fanOut: 3, taskBlocks: 16 },
+    ],
+  },
+  {
+    shape: { rows: 300, blockRows: 2, shards: 100 },
+    scatter: [
+      { depth: 1, fanOut: 2, taskBlocks: 4 },
+      { depth: 3, fanOut: 4, taskBlocks: 8 },
+      { depth: 5, fanOut: 3, taskBlocks: 48 },
+    ],
+  },
+];
+
+describe('random streams of a shuffle', () => {
+  for (const { shape, scatter } of cases) {
+    const { rows, blockRows, shards } = shape;
+    it(`of ${rows} rows in blocks of ${blockRows} to ${shards} shards in ${scatter.length} scatter passes`, () => {
+      const seeks = recordSeeks(() => simulateShuffle(shape, 'streams', scatter));
+      const uses = new Map<string, Seek[]>();
+      for (const seek of seeks) uses.set(seek.address, [...(uses.get(seek.address) ?? []), seek]);
+      const expected = decisions(shape);
+      assert.deepEqual(new Set(uses.keys()), new Set(expected.keys()));
+
+      const nonces = new Set(seeks.map(({ nonce }) => nonce));
+      assert.equal(nonces.size, uses.size, 'two decisions share a nonce');
+
+      for (const [address, calls] of uses) {
+        const isTable = expected.get(address) === 'table';
+        // A label or an order is drawn once in the whole shuffle; a cell wherever it is needed, from one uniform.
+        if (!isTable) assert.equal(calls.length, 1, `${address} is drawn ${calls.length} times`);
+        for (const { uniforms, belows } of calls) {
+          if (isTable) assert.ok(uniforms <= 1 && belows === 0);
+          else assert.equal(uniforms, 0);
+        }
+        assert.equal(new Set(calls.map(({ uniforms }) => uniforms)).size, 1);
+      }
+    });
+  }
+
+  it('where streams that are not told apart are found out', () => {
+    const { shape, scatter } = cases[4]!;
+    const seeks = recordSeeks(
+      () => simulateShuffle(shape, 'streams', scatter),
+      (domain, level, index) => nonceWords(domain, level, index, 1),
+    );
+    assert.ok(new Set(seeks.map(({ nonce }) => nonce)).size < new Set(seeks.map(({ address }) => address)).size);
+  });
+});
+
+/** All that has to be decided, by the design: address → kind. */
+function decisions(shape: Shape): Map<string, 'table' | 'label' | 'order'> {
+  const found = new Map<string, 'table' | 'label' | 'order'>();
+  const blocks = blockCount(shape);
+  let height = 0;
+  while (2 ** height < blocks) height++;
+  const add = (kind: 'table' | 'label' | 'order', level: number, index: number, node: number): void => {
+    found.set([Domain[kind], level, index, node].join(' '), kind);
+  };
+  const visit = (first: number, end: number, depth: number, node: number): void => {
+    if (end - first === 1) {
+      add('order', 0, 0, node);
+      return;
+    }
+    const run = Math.min(depth, height);
+    for (let index = 0; index * 2 ** run < blocks; index++) add('label', run, index, node);
+    // A row node without an upper child has nothing to share out.
+    for (let level = run + 1; level <= height; level++) {
+      for (let index = 0; (2 * index + 1) * 2 ** (level - 1) < blocks; index++) add('table', level, index, node);
+    }
+    const middle = Math.floor((first + end) / 2);
+    visit(first, middle, depth + 1, 2 * node);
+    visit(middle, end, depth + 1, 2 * node + 1);
+  };
+  visit(0, shape.shards, 0, 1);
+  return found;
+}
+
+/** Runs `work` with watched streams, and, for the negative control, with other nonces. */
+function recordSeeks(work: () => void, nonceOf?: typeof nonceWords): Seek[] {
+  const seeks: Seek[] = [];
+  const current = new WeakMap<RandomStream, Seek>();
+  const nonces: string[] = [];
+  withPatchedStreams(
+    (original) => ({
+      seekNonce(counter, ...nonce) {
+        nonces.push([counter, ...nonce].join(' '));
+        return original.seekNonce.call(this, counter, ...nonce);
+      },
+      seek(...address) {
+        if (nonceOf) this.seekNonce(0, ...nonceOf(...address));
+        else original.seek.apply(this, address);
+        const seek: Seek = { address: address.join(' '), nonce: nonces.at(-1)!, uniforms: 0, belows: 0 };
+        seeks.push(seek);
+        current.set(this, seek);
+        return this;
+      },
+      uniform() {
+        current.get(this)!.uniforms++;
+        return original.uniform.call(this);
+      },
+      below(bound) {
+        current.get(this)!.belows++;
+        return original.below.call(this, bound);
+      },
+    }),
+    work,
+  );
+  assert.equal(nonces.length, seeks.length);
+  return seeks;
+}
