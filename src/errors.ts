@@ -90,7 +90,7 @@ export class ShardInvalid extends RiffleError {
   readonly code = 'ShardInvalid';
 }
 
-/** `describe --write` found another dataset.json in its place. */
+/** Another dataset.json stands where one was to be written. */
 export class DatasetConflict extends RiffleError {
   readonly code = 'DatasetConflict';
 }
@@ -204,13 +204,6 @@ export class FileChanged extends RiffleError {
 /** Two datasets have different columns, so that their records cannot be compared. */
 export class DatasetsDiffer extends RiffleError {
   readonly code = 'DatasetsDiffer';
-}
-
-/** A task made no progress for a minute. */
-export class TaskStalled extends RiffleError {
-  readonly code = 'TaskStalled';
-  override readonly retryable = true;
-  override readonly refusal = false;
 }
 
 /** No Temporal server answers. */

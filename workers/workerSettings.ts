@@ -14,7 +14,7 @@ export interface WorkerSettings {
 const defaultMemory = 4 * 1024 ** 3;
 
 /**
- * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per GiB, 2 to 4), and the timing, which
+ * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per GiB, 1 to 4), and the timing, which
  * `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT`
  * [10s].
  * @throws InvalidInput
@@ -25,7 +25,7 @@ export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
     throw new InvalidInput(`RIFFLE_WORKER_MEMORY is ${environment.RIFFLE_WORKER_MEMORY}: write a number of bytes.`);
   }
   return {
-    slots: Math.min(4, Math.max(2, Math.floor(memory / 1024 ** 3))),
+    slots: Math.min(4, Math.max(1, Math.floor(memory / 1024 ** 3))),
     heartbeatTimeout: seconds(environment, 'RIFFLE_HEARTBEAT_TIMEOUT', 30),
     heartbeatThrottle: seconds(environment, 'RIFFLE_HEARTBEAT_THROTTLE', 10),
     stickyTimeout: seconds(environment, 'RIFFLE_STICKY_TIMEOUT', 10),

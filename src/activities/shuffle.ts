@@ -1,4 +1,5 @@
 import { PlanDamaged } from '../errors.js';
+import { cleanUp } from '../shuffle/cleanUp.js';
 import { commitShuffle, completePass } from '../shuffle/commit.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
@@ -31,7 +32,10 @@ export interface ShuffleActivities {
   prepareShuffle(input: ShuffleInput): Promise<ShuffleAgenda>;
   runShuffleTask(call: TaskCall<RunReference>): Promise<TaskOutcome>;
   completeShufflePass(run: RunReference, pass: number, totals: Totals, keepIntermediates: boolean): Promise<void>;
-  commitShuffle(run: RunReference, adoptedPlan: boolean, keepIntermediates: boolean): Promise<ShuffleResult>;
+  /** Writes dataset.json. */
+  commitShuffle(run: RunReference, adoptedPlan: boolean): Promise<ShuffleResult>;
+  /** Deletes intermediates of a committed shuffle. */
+  cleanUpShuffle(run: RunReference): Promise<void>;
 }
 
 /** Runs whose plans a worker keeps at hand. */
@@ -64,15 +68,12 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
       ),
 
     runShuffleTask: ({ scope, pass, task, redo }) =>
-      attempt(
-        async (control) => {
-          const run = await open(scope);
-          const input = parsePrefix(scope.input);
-          const { report, skipped } = await runTask(run, pass, task, redo, { store, input, ...control });
-          return { records: report.records, digest: report.digest, skipped };
-        },
-        { givesUpWhenStalled: true },
-      ),
+      attempt(async (control) => {
+        const run = await open(scope);
+        const input = parsePrefix(scope.input);
+        const { report, skipped } = await runTask(run, pass, task, redo, { store, input, ...control });
+        return { records: report.records, digest: report.digest, skipped };
+      }),
 
     completeShufflePass: (reference, pass, { records, digest }, keepIntermediates) =>
       attempt(async ({ signal }) => {
@@ -80,11 +81,10 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
         await completePass(store, run, { pass, records, digest }, keepIntermediates, signal);
       }),
 
-    commitShuffle: (reference, adoptedPlan, keepIntermediates) =>
-      attempt(async ({ signal }) => {
-        const run = await open(reference);
-        return commitShuffle(store, run, { adoptedPlan, keepIntermediates }, signal);
-      }),
+    commitShuffle: (reference, adoptedPlan) =>
+      attempt(async ({ signal }) => commitShuffle(store, await open(reference), adoptedPlan, signal)),
+
+    cleanUpShuffle: (reference) => attempt(async ({ signal }) => cleanUp(store, await open(reference), signal)),
   };
 }
 

@@ -11,8 +11,10 @@ import { Recent } from './recent.js';
 export interface VerifyActivities {
   prepareVerify(input: VerifyInput): Promise<{ tasks: number; bytes: number; datasets: string }>;
   runVerifyTask(call: TaskCall<VerifyReference>): Promise<TaskOutcome>;
-  /** Puts the parts together and deletes them. */
-  judgeVerify(input: VerifyInput): Promise<Verdict>;
+  /** Puts together what the tasks found. */
+  judgeVerify(reference: VerifyReference): Promise<Verdict>;
+  /** Deletes what the tasks found. */
+  cleanUpVerify(reference: VerifyReference): Promise<void>;
 }
 
 /** Verifications whose datasets a worker keeps at hand. */
@@ -20,6 +22,11 @@ const keptRuns = 2;
 
 export function verifyActivities(store: ObjectStore): VerifyActivities {
   const runs = new Recent<VerifyRun>(keptRuns);
+  // Without the signal of the task that happens to come first: others wait for the same datasets.
+  const open = (reference: VerifyReference): Promise<VerifyRun> =>
+    runs.get(`${reference.input} ${reference.output} ${reference.datasets}`, () =>
+      VerifyRun.open(store, { input: reference.input, output: reference.output }),
+    );
   return {
     prepareVerify: (input) =>
       attempt(
@@ -31,37 +38,41 @@ export function verifyActivities(store: ObjectStore): VerifyActivities {
       ),
 
     runVerifyTask: ({ scope, task, redo }) =>
-      attempt(
-        async (control) => {
-          // Without this task's signal: others wait for the same datasets.
-          const open = (): Promise<VerifyRun> => VerifyRun.open(store, scope);
-          const run = await runs.get(`${scope.input} ${scope.output} ${scope.datasets}`, open);
-          const done = redo ? undefined : await readPart(store, run, task, control.signal);
-          const part = done ?? (await run.runTask(task, { store, ...control }));
-          control.signal.throwIfAborted();
-          if (!done) await store.put(run.partLocation(task), [encodePart(part)], { signal: control.signal });
-          return { records: part.records, digest: part.digest, skipped: done !== undefined };
-        },
-        { givesUpWhenStalled: true },
-      ),
+      attempt(async (control) => {
+        const run = await open(scope);
+        const done = redo ? undefined : await readPart(store, run, task, control.signal);
+        const part = done ?? (await run.runTask(task, { store, ...control }));
+        control.signal.throwIfAborted();
+        if (!done) await store.put(run.partLocation(task), [encodePart(part)], { signal: control.signal });
+        return { records: part.records, digest: part.digest, skipped: done !== undefined };
+      }),
 
-    judgeVerify: (input) =>
-      attempt(async ({ signal }) => {
-        const run = await VerifyRun.open(store, input, signal);
+    judgeVerify: (reference) =>
+      attempt(async ({ signal, pause }) => {
+        const run = await open(reference);
         const parts: VerifyPart[] = [];
+        const lost: number[] = [];
         for (let task = 0; task < run.taskCount; task++) {
           const part = await readPart(store, run, task, signal);
           if (part) parts.push(part);
-          else throw new WorkDamaged(`Part ${task} of the verification is gone.`, { pass: 1, tasks: [task] });
+          else lost.push(task);
         }
-        const verdict = run.judge(parts);
-        const locations = parts.map((_, task) => run.partLocation(task));
-        await store.delete(
-          locations[0]!.bucket,
-          locations.map(({ key }) => key),
-          { signal },
-        );
-        return verdict;
+        if (lost.length > 0) {
+          throw new WorkDamaged(
+            `What ${lost.length} of ${run.taskCount} tasks of the verification found is gone, first that of task ` +
+              `${lost[0]}.`,
+            { pass: 1, tasks: lost },
+          );
+        }
+        return run.judge(parts, pause);
+      }),
+
+    cleanUpVerify: (reference) =>
+      attempt(async ({ signal }) => {
+        const run = await open(reference);
+        const locations = Array.from({ length: run.taskCount }, (_, task) => run.partLocation(task));
+        const keys = locations.map(({ key }) => key);
+        await store.delete(locations[0]!.bucket, keys, { signal });
       }),
   };
 }

@@ -1,5 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe } from '../formats/describe.js';
 import { putDirectory } from '../formats/put.js';
@@ -38,8 +37,6 @@ export async function demo({ keep }: { readonly keep: boolean }): Promise<number
   const dataFolder = resolve(dataFolderName, 'demo');
   const stop = stopSignals(() => undefined);
   try {
-    // Each demo starts from nothing, so that it always shows the whole work.
-    await rm(join(dataFolder), { recursive: true, force: true });
     const stack = await startEmbeddedStack({ dataFolder, onProgress: say, signal: stop.signal });
     Object.assign(process.env, stack.environment);
     const pool = new WorkerPool({ stack, count: workers, memoryBytes: workerMemory, onProgress: say });
@@ -63,6 +60,10 @@ async function showShuffle(stack: EmbeddedStack, keep: boolean): Promise<boolean
   const output = parsePrefix(`s3://${stack.bucket}/sample/shuffled`);
   const store = createS3Store();
   try {
+    // What an earlier demo left is removed, so that each one shows the whole work.
+    const earlier: string[] = [];
+    for await (const { key } of store.list(stack.bucket, 'sample/')) earlier.push(key);
+    await store.delete(stack.bucket, earlier);
     say(`\n1. Uploading the sample (8,192 activations of SmolLM2-135M) to ${formatPrefix(input)}`);
     await putDirectory(store, sample, input);
     const { dataset } = await describe(store, input);

@@ -17,12 +17,13 @@ export async function verifyCommand(input: string, output: string): Promise<Outc
   const { signal } = new AbortController();
   try {
     const run = await VerifyRun.open(store, parsed, signal);
+    const pause = async (): Promise<void> => void (await setImmediate());
     const parts: VerifyPart[] = [];
     const onBytes = progress(run.bytes);
     for (let task = 0; task < run.taskCount; task++) {
-      parts.push(await run.runTask(task, { store, signal, onBytes, pause: async () => void (await setImmediate()) }));
+      parts.push(await run.runTask(task, { store, signal, onBytes, pause }));
     }
-    return verdictOutcome(run.judge(parts));
+    return verdictOutcome(await run.judge(parts, pause));
   } finally {
     store.close();
   }

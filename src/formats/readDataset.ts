@@ -8,8 +8,8 @@ import { datasetFault } from './datasetRules.js';
 import { quoted } from './shardHeader.js';
 import { checkFinished } from './unfinished.js';
 
-/** Room for about a million shards; also well within the longest string of V8. */
-export const maxDatasetBytes = 128 * 1024 * 1024;
+/** Room for more than a million shards; also well within the longest string of V8. */
+export const maxDatasetBytes = 256 * 1024 * 1024;
 
 /** What a dataset.json of that size may hold, see `parseBoundedJson`. */
 export const datasetLimits = { depth: 8, values: 20_000_000 };
@@ -60,19 +60,18 @@ export function datasetLocation(place: Prefix): ObjectLocation {
  * @throws DatasetInvalid for text that is not JSON, another version, wrong types, or contents that contradict each other
  */
 export function parseDataset(text: string, where: string): Dataset {
-  const fault = (what: string, cause?: unknown) =>
-    new DatasetInvalid(
-      `${where} cannot be used: ${what}. Restore the right file, or delete it and describe the shards anew ` +
-        '(riffle describe s3://... --write).',
-      { where },
-      { cause },
-    );
   let value: unknown;
   try {
     value = parseBoundedJson(text, datasetLimits);
   } catch (error) {
-    throw fault(`it is not JSON (${(error as Error).message})`, error);
+    throw invalid(where, `it is not JSON (${(error as Error).message})`, error);
   }
+  return checkDataset(value, where);
+}
+
+/** Checks what the JSON of a dataset.json says. @throws DatasetInvalid as `parseDataset` */
+export function checkDataset(value: unknown, where: string): Dataset {
+  const fault = (what: string): DatasetInvalid => invalid(where, what);
   const format: unknown = member(value, 'format');
   if (typeof format !== 'string') throw fault(`it has no "format", so it is not a riffle dataset`);
   if (format !== datasetFormat)
@@ -88,6 +87,15 @@ export function parseDataset(text: string, where: string): Dataset {
   const contradiction = datasetFault(parsed.data);
   if (contradiction) throw fault(contradiction);
   return parsed.data;
+}
+
+function invalid(where: string, what: string, cause?: unknown): DatasetInvalid {
+  return new DatasetInvalid(
+    `${where} cannot be used: ${what}. Restore the right file, or delete it and describe the shards anew ` +
+      '(riffle describe s3://... --write).',
+    { where },
+    { cause },
+  );
 }
 
 /**

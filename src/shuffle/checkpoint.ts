@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { forEachConcurrently } from '../formats/concurrently.js';
 import { canonicalJson } from '../json.js';
 import type { Json } from '../json.js';
 import type { ObjectStore } from '../storage/objectStore.js';
@@ -26,6 +27,8 @@ export interface TaskReport {
 }
 
 const checkpointFormat = 'riffle.checkpoint/1';
+/** Looks at the objects of a task at a time. */
+const concurrentHeads = 16;
 const checkpointLimit = 64 * 1024 * 1024;
 
 /** Writes the checkpoint manifest of a task: the last thing that it does. */
@@ -57,15 +60,16 @@ export async function readCheckpoint(
 ): Promise<TaskReport | undefined> {
   const report = await readReport(store, run, pass, task, signal);
   if (!report) return undefined;
-  for (const { key, bytes, etag } of report.wrote) {
-    const head = await store.head({ bucket: run.output.bucket, key: run.output.prefix + key }, { signal });
-    if (head?.bytes !== bytes || head.etag !== etag) return undefined;
-  }
-  return report;
+  let intact = true;
+  await forEachConcurrently(report.wrote, concurrentHeads, signal, async ({ key, bytes, etag }, stop) => {
+    const head = await store.head({ bucket: run.output.bucket, key: run.output.prefix + key }, { signal: stop });
+    if (head?.bytes !== bytes || head.etag !== etag) intact = false;
+  });
+  return intact ? report : undefined;
 }
 
 /** The report alone, without a look at the objects that it names. */
-export async function readReport(
+async function readReport(
   store: ObjectStore,
   run: ShuffleRun,
   pass: number,

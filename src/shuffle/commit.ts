@@ -2,11 +2,13 @@ import { DatasetConflict, RecordsUnaccounted, WorkDamaged } from '../errors.js';
 import { datasetFormat } from '../formats/dataset.js';
 import type { Dataset, Shard } from '../formats/dataset.js';
 import { forEachConcurrently } from '../formats/concurrently.js';
+import { parseDataset, readDatasetText } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
-import { readPassRecord, readReport, writePassRecord } from './checkpoint.js';
+import { readCheckpoint, readPassRecord, writePassRecord } from './checkpoint.js';
 import type { PassRecord, TaskReport } from './checkpoint.js';
+import { abortUploads, deletePass } from './cleanUp.js';
 import type { ShuffleRun } from './run.js';
 import { recordsBefore } from './shape.js';
 
@@ -69,15 +71,23 @@ function unaccounted(run: ShuffleRun, pass: number, what: string): RecordsUnacco
 }
 
 /**
- * Commits a shuffle whose gather pass is complete: writes dataset.json, then deletes what is no longer needed.
- * @throws WorkDamaged when checkpoints of the gather pass are gone, DatasetConflict when another dataset.json stands there
+ * Commits a shuffle whose gather pass is complete: writes dataset.json, and deletes nothing. May be repeated.
+ * @throws WorkDamaged when checkpoints or shards of the gather pass are gone, DatasetConflict when another dataset.json
+ *   stands there, RecordsUnaccounted when the gather pass was not closed
  */
 export async function commitShuffle(
   store: ObjectStore,
   run: ShuffleRun,
-  options: { readonly adoptedPlan: boolean; readonly keepIntermediates: boolean },
+  adoptedPlan: boolean,
   signal: AbortSignal,
 ): Promise<ShuffleResult> {
+  // An attempt whose answer was lost, or another cluster, may have committed; the checkpoints are then gone.
+  const committed = await readDatasetText(store, run.output, { signal });
+  if (committed !== undefined) {
+    const dataset = parseDataset(committed, `${formatPrefix(run.output)}/dataset.json`);
+    if (dataset.shuffle?.layout !== run.layoutDigest) throw foreignDataset(run);
+    return resultOf(run, dataset, adoptedPlan);
+  }
   const record = await readPassRecord(store, run, run.geometry.passes, signal);
   if (!record) {
     throw new RecordsUnaccounted(
@@ -86,13 +96,9 @@ export async function commitShuffle(
     );
   }
   const dataset = outputDataset(run, await outputShards(store, run, signal), record.digest);
-  await store.abortUploads(run.output.bucket, run.output.prefix, (key) => isOurs(run, key), { signal });
+  await abortUploads(store, run, signal);
   await writeOutputDataset(store, run, dataset, signal);
-  if (!options.keepIntermediates) {
-    for (let pass = 1; pass <= run.geometry.passes; pass++) await deletePass(store, run, pass, signal);
-    await store.delete(run.output.bucket, passRecordKeys(run), { signal });
-  }
-  return resultOf(run, dataset, options.adoptedPlan);
+  return resultOf(run, dataset, adoptedPlan);
 }
 
 export function resultOf(run: ShuffleRun, dataset: Dataset, adoptedPlan: boolean): ShuffleResult {
@@ -117,15 +123,15 @@ async function outputShards(store: ObjectStore, run: ShuffleRun, signal: AbortSi
   const lost: number[] = [];
   const tasks = Array.from({ length: run.geometry.taskCount(pass) }, (_, task) => task);
   await forEachConcurrently(tasks, concurrentRequests, signal, async (task, stop) => {
-    const report = await readReport(store, run, pass, task, stop);
+    const report = await readCheckpoint(store, run, pass, task, stop);
     const wrote = report && reportedShards(run, task, report);
     if (!wrote) lost.push(task);
     for (const shard of wrote ?? []) shards.set(shard.key, shard);
   });
   if (lost.length > 0) {
     throw new WorkDamaged(
-      `${lost.length} checkpoints of the gather pass of ${formatPrefix(run.output)} are gone or damaged; the first is ` +
-        `s3://${run.output.bucket}/${run.checkpoint(pass, lost[0]!).key}.`,
+      `${lost.length} tasks of the gather pass of ${formatPrefix(run.output)} must be done again: their checkpoints or ` +
+        `shards are gone or damaged; the first is s3://${run.output.bucket}/${run.checkpoint(pass, lost[0]!).key}.`,
       { pass, tasks: lost },
     );
   }
@@ -177,58 +183,13 @@ async function writeOutputDataset(
   if (outcome.created) return;
   const there = await store.readWhole(run.outputDataset, data.length, { signal }).catch(() => undefined);
   if (there && data.equals(there.data)) return;
-  throw new DatasetConflict(
+  throw foreignDataset(run);
+}
+
+function foreignDataset(run: ShuffleRun): DatasetConflict {
+  return new DatasetConflict(
     `${formatPrefix(run.output)}/dataset.json was written by somebody else while this shuffle ran. Move it away and ` +
       'start again; it was not touched.',
     { key: run.outputDataset.key },
   );
-}
-
-async function deletePass(store: ObjectStore, run: ShuffleRun, pass: number, signal: AbortSignal): Promise<void> {
-  const tasks = run.geometry.taskCount(pass);
-  const gather = run.geometry.isGather(pass);
-  const batch = 10_000;
-  for (let first = 0; first < tasks; first += batch) {
-    const keys: string[] = [];
-    for (let task = first; task < Math.min(first + batch, tasks); task++) {
-      keys.push(run.checkpoint(pass, task).key);
-      if (!gather) keys.push(run.packedObject(pass, task).key);
-    }
-    await store.delete(run.output.bucket, keys, { signal });
-  }
-}
-
-function passRecordKeys(run: ShuffleRun): string[] {
-  return Array.from({ length: run.geometry.passes }, (_, index) => run.passRecord(index + 1).key);
-}
-
-/**
- * Deletes, of the keys that were found below the output, those that this run's plan names: what a late attempt or an
- * interrupted clean-up left behind.
- */
-export async function deleteIntermediates(
-  store: ObjectStore,
-  run: ShuffleRun,
-  keys: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  const ours = keys.map((key) => run.output.prefix + key).filter((key) => isIntermediate(run, key));
-  if (ours.length > 0) await store.delete(run.output.bucket, ours, { signal });
-}
-
-/** Whether a full key is the packed object, the checkpoint or the pass record of a task or pass of this plan. */
-function isIntermediate(run: ShuffleRun, key: string): boolean {
-  const match = /\/pass-(\d+)(?:\/[0-9a-f]{4}-(\d+)\.(?:bin|json)|\.json)$/.exec(key);
-  const pass = Number(match?.[1]);
-  if (!(pass >= 1 && pass <= run.geometry.passes)) return false;
-  if (match?.[2] === undefined) return key === run.passRecord(pass).key;
-  const task = Number(match[2]);
-  if (task >= run.geometry.taskCount(pass)) return false;
-  return key === run.checkpoint(pass, task).key || key === run.packedObject(pass, task).key;
-}
-
-function isOurs(run: ShuffleRun, key: string): boolean {
-  const relative = key.slice(run.output.prefix.length);
-  const shard = Number.parseInt(relative, 10);
-  return isIntermediate(run, key) || (shard >= 0 && relative === run.outputShardKey(shard));
 }

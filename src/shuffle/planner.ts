@@ -12,6 +12,9 @@ export const labelBytes = 8;
 /** Records that one task can number: its orders are arrays of 32-bit numbers, which end at 4 GiB. */
 const mostRecords = 2 ** 30;
 
+/** Output shards that dataset.json can describe; the default `outputShardRows` makes no more. */
+const mostShards = 2 ** 20;
+
 /** Standard deviations of room for the random number of records that a later scatter pass meets. */
 const roomDeviations = 8;
 
@@ -88,8 +91,12 @@ function checkSizes(request: PlanRequest): void {
       { memory, leastMemory },
     );
   }
-  if (shape.shards > 2 ** 31) {
-    throw new InvalidInput(`outputShardRows makes ${shape.shards} output shards; 2^31 is the limit: raise it.`);
+  if (shape.shards > mostShards) {
+    throw new InvalidInput(
+      `outputShardRows makes ${shape.shards} output shards; ${mostShards} is the limit, which dataset.json can describe: ` +
+        'raise outputShardRows.',
+      { field: 'outputShardRows' },
+    );
   }
   for (const [field, rows] of [
     ['outputShardRows', Math.ceil(shape.rows / shape.shards)],

@@ -2,21 +2,23 @@ import { DatasetInvalid, OutputForeign, OutputOverlapsInput, PlanDamaged, SelfSh
 import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
 import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
-import { datasetLocation, readDataset } from '../formats/readDataset.js';
+import { readDataset } from '../formats/readDataset.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix, parsePrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
-import { readPassRecord } from './checkpoint.js';
 import type { PassRecord } from './checkpoint.js';
-import { deleteIntermediates, resultOf } from './commit.js';
+import { removeLeftovers } from './cleanUp.js';
+import { resultOf } from './commit.js';
 import type { ShuffleResult } from './commit.js';
 import type { ShuffleInput } from './input.js';
 import { layoutDigest, layoutOf, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
 import { makePlan } from './planner.js';
 import type { Planned } from './planner.js';
+import type { Shape } from './shape.js';
 import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
-import { probeConditionalPut, probePrefix } from '../storage/conditionalPutProbe.js';
+import { lastCompletePass, surveyOutput } from './survey.js';
+import { probeConditionalPut } from '../storage/conditionalPutProbe.js';
 
 /** What a shuffle has still to do. */
 export interface Prepared {
@@ -46,7 +48,8 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
   const found = await surveyOutput(store, output, signal);
   let run = found.plan ? await loadRun(store, output, signal) : undefined;
   if (!run) {
-    if (found.others.length > 0) throw foreign(output, found.others);
+    const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
+    if (strangers.length > 0) throw foreign(output, strangers);
     await checkDatasetAgainstFiles(store, source, dataset, undefined, { headers: true, signal });
     const planned = planShuffle(dataset, layout, input);
     await probeConditionalPut(store, output, { signal });
@@ -65,15 +68,15 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
   const committed = found.dataset ? await readDataset(store, output, { signal }) : undefined;
   if (committed) {
     if (committed.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
-    checkShardsThere(output, committed, found.etags);
-    if (!input.keepIntermediates) await deleteIntermediates(store, run, found.others, signal);
+    checkShardsThere(output, committed, found.others);
+    if (!input.keepIntermediates) await removeLeftovers(store, run, found, signal);
     const result = resultOf(run, committed, adopted(run, input));
     return { run, adoptedPlan: adopted(run, input), warnings: [], completed: undefined, result };
   }
-  const strangers = found.others.filter((key) => !belongs(run, key));
+  const strangers = [...found.others.keys()].filter((key) => !belongs(run, key));
   if (strangers.length > 0) throw foreign(output, strangers);
   await checkDatasetAgainstFiles(store, source, dataset, undefined, { signal });
-  const completed = await lastCompletePass(store, run, signal);
+  const completed = await lastCompletePass(store, run, found, signal);
   return { run, adoptedPlan: adopted(run, input), warnings: [], completed, result: undefined };
 }
 
@@ -112,43 +115,21 @@ function checkApart(source: Prefix, output: Prefix): void {
 
 function checkNotOwnOutput(dataset: Dataset, layout: Layout, source: Prefix): void {
   const before = dataset.shuffle;
-  const again =
-    before?.seed === layout.seed &&
-    before.blockRows === layout.blockRows &&
-    before.outputShardRows === layout.outputShardRows;
+  if (!before) return;
+  // The permutation follows from the seed and the shape; other numbers may well give the same shape.
+  const [there, here] = [shapeOf(dataset.rows, before), shapeOf(dataset.rows, layout)];
+  const again = before.seed === layout.seed && blockOf(there) === blockOf(here) && there.shards === here.shards;
   if (!again) return;
   throw new SelfShuffle(
-    `${formatPrefix(source)} was itself shuffled with seed ${JSON.stringify(layout.seed)} and the same blockRows and ` +
-      'outputShardRows: the same permutation once more is not an independent shuffle. Use another seed.',
+    `${formatPrefix(source)} was itself shuffled with seed ${JSON.stringify(layout.seed)} and the same blocks and ` +
+      'output shards: the same permutation once more is not an independent shuffle. Use another seed.',
     { seed: layout.seed },
   );
 }
 
-/** What stands below an output prefix; keys are relative. */
-interface Survey {
-  readonly plan: boolean;
-  readonly dataset: boolean;
-  /** Everything else. */
-  readonly others: readonly string[];
-  readonly etags: ReadonlyMap<string, string>;
-}
-
-/** One LIST of the output prefix: what is there? */
-async function surveyOutput(store: ObjectStore, output: Prefix, signal: AbortSignal): Promise<Survey> {
-  const planKey = planLocation(output).key;
-  const datasetKey = datasetLocation(output).key;
-  const survey = { plan: false, dataset: false, others: [] as string[], etags: new Map<string, string>() };
-  for await (const { key, etag } of store.list(output.bucket, output.prefix, { signal })) {
-    if (key === planKey) survey.plan = true;
-    else if (key === datasetKey) survey.dataset = true;
-    else {
-      survey.others.push(key.slice(output.prefix.length));
-      survey.etags.set(key.slice(output.prefix.length), etag);
-    }
-  }
-  if (survey.dataset && !survey.plan) survey.others.push('dataset.json');
-  survey.others = survey.others.filter((key) => !key.startsWith(probePrefix));
-  return survey;
+/** Records of a whole block; larger ones than the data are all alike. */
+function blockOf(shape: Shape): number {
+  return Math.min(shape.blockRows, shape.rows);
 }
 
 /** A committed output of which something was deleted or replaced later is not reported as done. */
@@ -167,9 +148,7 @@ function checkShardsThere(output: Prefix, committed: Dataset, etags: ReadonlyMap
 
 /** Whether a key is one that this run (or a verification of it) writes. */
 function belongs(run: ShuffleRun, key: string): boolean {
-  if (key.startsWith(`_riffle/${run.planDigest}/`) || key.startsWith('_riffle/verify/')) return true;
-  const shard = Number.parseInt(key, 10);
-  return shard >= 0 && shard < run.shape.shards && key === run.outputShardKey(shard);
+  return run.owns(key) !== undefined || key.startsWith('_riffle/verify/');
 }
 
 function foreign(output: Prefix, keys: readonly string[]): OutputForeign {
@@ -189,16 +168,4 @@ async function storePlan(store: ObjectStore, run: ShuffleRun, signal: AbortSigna
   const stored = await loadRun(store, run.output, signal);
   if (stored) return stored;
   throw new PlanDamaged(`The plan of ${formatPrefix(run.output)} vanished while it was read: start again.`);
-}
-
-async function lastCompletePass(
-  store: ObjectStore,
-  run: ShuffleRun,
-  signal: AbortSignal,
-): Promise<PassRecord | undefined> {
-  for (let pass = run.geometry.passes; pass >= 1; pass--) {
-    const record = await readPassRecord(store, run, pass, signal);
-    if (record) return record;
-  }
-  return undefined;
 }

@@ -5,7 +5,7 @@ import { codecOf, recordBytes } from '../formats/encoding.js';
 import type { Codec } from '../formats/encoding.js';
 import { parseBoundedJson } from '../formats/boundedJson.js';
 import { planKey } from '../formats/unfinished.js';
-import { parseDataset } from '../formats/readDataset.js';
+import { checkDataset } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import { canonicalJson } from '../json.js';
 import type { Json } from '../json.js';
@@ -72,6 +72,21 @@ export class ShuffleRun {
 
   outputShard(shard: number): ObjectLocation {
     return this.at(this.outputShardKey(shard));
+  }
+
+  /** What a key, relative to the output prefix, is to this run; undefined for keys that its plan does not name. */
+  owns(key: string): 'shard' | 'intermediate' | undefined {
+    const full = this.output.prefix + key;
+    const shard = Number.parseInt(key, 10);
+    if (shard >= 0 && shard < this.shape.shards && key === this.outputShardKey(shard)) return 'shard';
+    const match = /\/pass-(\d+)(?:\/[0-9a-f]{4}-(\d+)\.(?:bin|json)|\.json)$/.exec(full);
+    const pass = Number(match?.[1]);
+    if (!(pass >= 1 && pass <= this.geometry.passes)) return undefined;
+    if (match?.[2] === undefined) return full === this.passRecord(pass).key ? 'intermediate' : undefined;
+    const task = Number(match[2]);
+    if (task >= this.geometry.taskCount(pass)) return undefined;
+    const named = full === this.checkpoint(pass, task).key || full === this.packedObject(pass, task).key;
+    return named ? 'intermediate' : undefined;
   }
 
   get outputDataset(): ObjectLocation {
@@ -146,7 +161,7 @@ export function decodePlanFile(data: Uint8Array, output: Prefix): ShuffleRun {
     if (file.format !== planFormat) {
       throw damaged(`its format is ${JSON.stringify(file.format)}, and this riffle reads ${planFormat}`);
     }
-    const dataset = parseDataset(JSON.stringify(file.dataset), where);
+    const dataset = checkDataset(file.dataset, where);
     const layout = layoutOf(dataset, file);
     if (layoutDigest(layout) !== file.digests.layout)
       throw damaged('its layout does not have the digest that it names');

@@ -1,6 +1,7 @@
 import { PartedBuffer, scratchFor } from '../storage/partedBuffer.js';
 import type { ColumnarFile } from './columnarFile.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
+import type { Steps } from './steps.js';
 import { hashRecord, MultisetDigest } from './recordHash.js';
 import { encodeTrailer, trailerBytes } from './segment.js';
 import type { SegmentIdentity } from './segment.js';
@@ -13,16 +14,22 @@ export interface Placement {
   readonly groupStarts: Float64Array;
 }
 
+/** Slots that are filled between two steps: tens of milliseconds. */
+const slotsPerStep = 2 ** 21;
+
 /**
  * Turns an output order into places.
  * @param order record numbers in output order; becomes part of the result
  * @param slots as long, with any content; becomes part of the result
  */
-export function placement(order: Uint32Array, slots: Uint32Array, groupStarts: Float64Array): Placement {
-  for (let slot = 0; slot < order.length; slot++) slots[order[slot]!] = slot;
+export function* placement(order: Uint32Array, slots: Uint32Array, groupStarts: Float64Array): Steps<Placement> {
+  for (let slot = 0; slot < order.length; slot++) {
+    slots[order[slot]!] = slot;
+    if (slot % slotsPerStep === slotsPerStep - 1) yield;
+  }
   const groups = order;
   for (let group = 0; group + 1 < groupStarts.length; group++) {
-    for (let slot = groupStarts[group]!; slot < groupStarts[group + 1]!; slot++) groups[slot] = group;
+    groups.fill(group, groupStarts[group], groupStarts[group + 1]);
   }
   return { slots, groups, groupStarts };
 }

@@ -63,12 +63,12 @@ async function scatter(run: ShuffleRun, pass: number, task: number, context: Tas
   const labelling = arranger.label(order, input.nodes, geometry.scatterPass(pass).depth);
   const runs = await finishWithPauses(labelling, context.pause);
 
-  const buckets = Array.from({ length: work.endBucket - work.firstBucket }, (_, k) => work.firstBucket + k);
-  const starts = buckets.map((bucket) => startOf(runs, geometry.bucket(pass, bucket).first));
-  const target = new PackedTarget(
-    placement(order, arranger.scratch, Float64Array.of(...starts, input.records)),
-    recordBytes,
+  const starts = segmentStarts(runs, (bucket) => geometry.bucket(pass, work.firstBucket + bucket).first);
+  const place = await finishWithPauses(
+    placement(order, arranger.scratch, Float64Array.from([...starts, input.records])),
+    context.pause,
   );
+  const target = new PackedTarget(place, recordBytes);
   const read = await readIncoming(run, pass, work.firstBlock, input, target, context);
   const digests = await target.seal(
     (group, records) => ({
@@ -104,7 +104,11 @@ async function gather(run: ShuffleRun, task: number, context: TaskContext): Prom
     await finishWithPauses(arranger.shuffleShard(order.subarray(first, first + records), node), context.pause);
   }
 
-  const place = placement(order, arranger.scratch, Float64Array.of(...shards.map(({ first }) => first), input.records));
+  const starts = shards.map(({ first }) => first);
+  const place = await finishWithPauses(
+    placement(order, arranger.scratch, Float64Array.from([...starts, input.records])),
+    context.pause,
+  );
   const files = shards.map(({ records }) => ColumnarFile.shard(run.codec, run.dataset, records));
   const read = await readIncoming(run, pass, 0, input, new ShardsTarget(place, files), context);
   const digests: string[] = [];
@@ -199,9 +203,15 @@ async function writeOnce(context: TaskContext, location: ObjectLocation, file: P
   );
 }
 
-/** First entry of the runs that belong to shards from `shard` on. */
-function startOf(runs: readonly NodeRun[], shard: number): number {
-  return runs.find(({ node }) => node.first >= shard)!.first;
+/**
+ * First entry of each segment.
+ * @param runs all nodes in order; every bucket begins with one of them
+ * @param firstShard first shard of a bucket, counted within the task
+ */
+function segmentStarts(runs: readonly NodeRun[], firstShard: (bucket: number) => number): number[] {
+  const starts: number[] = [];
+  for (const { node, first } of runs) if (node.first === firstShard(starts.length)) starts.push(first);
+  return starts;
 }
 
 function identity(length: number): Uint32Array {

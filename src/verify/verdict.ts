@@ -2,6 +2,7 @@ import { sumDigests } from '../digests.js';
 import { DatasetsDiffer } from '../errors.js';
 import type { Dataset } from '../formats/dataset.js';
 import { canonicalJson } from '../json.js';
+import type { Pause } from '../shuffle/recordTarget.js';
 import { testOrder } from './orderTests.js';
 import type { OrderVerdict } from './orderTests.js';
 import { sampleBytes } from './verifyTask.js';
@@ -18,7 +19,7 @@ export interface Verdict {
   readonly rows: number;
   readonly outputRows: number;
   readonly digest: { readonly input: string; readonly output: string };
-  /** Shards of either dataset whose bytes are not those that dataset.json names. */
+  /** URIs of shards, of either dataset, whose bytes are not those that dataset.json names. */
   readonly damaged: readonly string[];
   readonly order: OrderVerdict;
 }
@@ -34,7 +35,11 @@ export function checkComparable(input: Dataset, output: Dataset): void {
 }
 
 /** Puts together what the tasks found. */
-export function judge(input: readonly VerifyPart[], output: readonly VerifyPart[]): Verdict {
+export async function judge(
+  input: readonly VerifyPart[],
+  output: readonly VerifyPart[],
+  pause: Pause,
+): Promise<Verdict> {
   const rows = count(input);
   const outputRows = count(output);
   const digest = {
@@ -43,12 +48,13 @@ export function judge(input: readonly VerifyPart[], output: readonly VerifyPart[
   };
   const permutation = rows === outputRows && digest.input === digest.output;
   const damaged = [...input, ...output].flatMap((part) => part.damaged);
-  const order = testOrder(
-    joinedRanks(
-      input.map((part) => part.sample),
-      output.map((part) => part.sample),
-    ),
+  const ranks = await joinedRanks(
+    input.map((part) => part.sample),
+    output.map((part) => part.sample),
+    pause,
   );
+  await pause();
+  const order = testOrder(ranks);
   const ok = permutation && damaged.length === 0 && order.shuffled !== false;
   return { format: 'riffle.verify-result/1', ok, permutation, rows, outputRows, digest, damaged, order };
 }
@@ -57,33 +63,51 @@ function count(parts: readonly VerifyPart[]): number {
   return parts.reduce((sum, { records }) => sum + records, 0);
 }
 
+/** Marks a record without a partner, or with several. */
+const none = -1;
+const several = -2;
+
+/** Entries of a sample between two pauses. */
+const entriesPerPause = 2 ** 18;
+
 /**
  * Joins the samples by hash: for each output position (in order) the rank of its record in the input. Records whose
  * hash stands twice in a sample, or in one sample only, are left out.
+ * @param inputs samples in row order, as the tasks give them; likewise `outputs`
  */
-function joinedRanks(inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): Uint32Array {
-  const inputRows = uniqueRows(inputs);
-  const pairs: { input: number; output: number }[] = [];
-  for (const [hash, output] of uniqueRows(outputs)) {
-    const input = inputRows.get(hash);
-    if (input !== undefined && input >= 0 && output >= 0) pairs.push({ input, output });
-  }
-  pairs.sort((a, b) => a.input - b.input);
-  const ranked = pairs.map(({ output }, rank) => ({ output, rank }));
-  ranked.sort((a, b) => a.output - b.output);
-  return Uint32Array.from(ranked, ({ rank }) => rank);
+async function joinedRanks(
+  inputs: readonly Uint8Array[],
+  outputs: readonly Uint8Array[],
+  pause: Pause,
+): Promise<Uint32Array> {
+  const indexOf = new Map<number, number>();
+  const inputCount = await eachHash(inputs, pause, (hash, index) => {
+    indexOf.set(hash, indexOf.has(hash) ? several : index);
+  });
+  const partners = new Float64Array(inputCount).fill(none);
+  const outputCount = await eachHash(outputs, pause, (hash, position) => {
+    const index = indexOf.get(hash) ?? none;
+    if (index >= 0) partners[index] = partners[index] === none ? position : several;
+  });
+  const rankAt = new Float64Array(outputCount).fill(none);
+  let rank = 0;
+  for (const position of partners) if (position >= 0) rankAt[position] = rank++;
+  return Uint32Array.from(rankAt.filter((value) => value >= 0));
 }
 
-const seenTwice = -1;
-
-function uniqueRows(samples: readonly Uint8Array[]): Map<string, number> {
-  const rows = new Map<string, number>();
+/** Calls `visit` with 53 bits of each hash: enough to tell a million records apart. @returns the number of entries */
+async function eachHash(
+  samples: readonly Uint8Array[],
+  pause: Pause,
+  visit: (hash: number, index: number) => void,
+): Promise<number> {
+  let index = 0;
   for (const sample of samples) {
-    const bytes = Buffer.from(sample.buffer, sample.byteOffset, sample.length);
-    for (let at = 0; at < bytes.length; at += sampleBytes) {
-      const hash = bytes.toString('latin1', at, at + 16);
-      rows.set(hash, rows.has(hash) ? seenTwice : bytes.readDoubleLE(at + 16));
+    const view = new DataView(sample.buffer, sample.byteOffset, sample.length);
+    for (let at = 0; at < sample.length; at += sampleBytes) {
+      visit((view.getUint32(at + 4, true) % 2 ** 21) * 2 ** 32 + view.getUint32(at + 8, true), index++);
+      if (index % entriesPerPause === 0) await pause();
     }
   }
-  return rows;
+  return index;
 }

@@ -6,6 +6,7 @@ import { jsonDigest } from '../json.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
+import type { Pause } from '../shuffle/recordTarget.js';
 import { checkInput, prefixUri } from '../validation.js';
 import { checkComparable, judge } from './verdict.js';
 import type { Verdict } from './verdict.js';
@@ -67,8 +68,8 @@ export class VerifyRun {
   }
 
   /** @param parts of all tasks, in their order */
-  judge(parts: readonly VerifyPart[]): Verdict {
-    return judge(parts.slice(0, this.input.tasks.length), parts.slice(this.input.tasks.length));
+  judge(parts: readonly VerifyPart[], pause: Pause): Promise<Verdict> {
+    return judge(parts.slice(0, this.input.tasks.length), parts.slice(this.input.tasks.length), pause);
   }
 
   /** Where a distributed verification keeps what a task found. */

@@ -6,6 +6,7 @@ import type { Pause } from '../shuffle/recordTarget.js';
 import { readRows } from '../shuffle/source.js';
 import { combineCrc32 } from '../storage/crc32.js';
 import type { ObjectStore } from '../storage/objectStore.js';
+import { formatPrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
 import { crc32 } from 'node:zlib';
 
@@ -20,7 +21,7 @@ export interface VerifyPart {
   readonly records: number;
   /** Multiset digest of the records, hex. */
   readonly digest: string;
-  /** Shards whose bytes do not have the CRC-32 that dataset.json names. */
+  /** URIs of shards whose bytes do not have the CRC-32 that dataset.json names. */
   readonly damaged: readonly string[];
   /** Sampled records, `sampleBytes` each: 16 bytes of hash, the row as a float64; little-endian. */
   readonly sample: Uint8Array;
@@ -33,7 +34,7 @@ const taskBytes = 256 * 1024 * 1024;
 /** Bytes of records in memory at once. */
 const chunkBytes = 16 * 1024 * 1024;
 
-/** Mean and limit of the number of sampled records. */
+/** Mean number of sampled records of larger datasets: ten standard deviations below a million. */
 const sampleMean = 990_000;
 
 /** Cuts a dataset into the tasks that read it. */
@@ -91,7 +92,7 @@ export async function verifyShards(
       }
     });
     if (shard.crc32 !== undefined && (await shardCrc32(place, dataset, index, columns, context)) !== shard.crc32) {
-      damaged.push(shard.key);
+      damaged.push(`${formatPrefix(place)}/${shard.key}`);
     }
   }
   return {

@@ -85,6 +85,8 @@ export interface StageReport {
   readonly tasks: number;
   /** Bytes of records that the pass moves. */
   readonly bytes: number;
+  /** New warnings for people. */
+  readonly warnings?: readonly string[];
 }
 
 /** Sent to the root workflow by a group of tasks, a few times in its life. */

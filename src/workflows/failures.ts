@@ -1,5 +1,5 @@
 import { rootCause } from '@temporalio/common';
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation } from '@temporalio/workflow';
 
 /** The failure of riffle's own inside Temporal's wrappers, or undefined when there is none. */
 export function innermost(error: unknown): ApplicationFailure | undefined {
@@ -38,4 +38,13 @@ export function failure(code: string, message: string, fields: Record<string, un
     nonRetryable: true,
     details: [{ ...fields, code, message }],
   });
+}
+
+/** Runs a root workflow's body; what it throws reaches people without Temporal's wrappers. */
+export async function asRoot<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw isCancellation(error) ? error : unwrapped(error);
+  }
 }

@@ -1,19 +1,12 @@
-import {
-  ChildWorkflowCancellationType,
-  condition,
-  getExternalWorkflowHandle,
-  isCancellation,
-  setHandler,
-  startChild,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { sumDigests } from '../digests.js';
 import { working } from './activityProxies.js';
+import { startWhenFree } from './children.js';
 import type { GroupReport, TaskCall, TaskFailure, TaskOutcome, Timing, Totals } from './contract.js';
 import { codeAndMessage, failure, innermost } from './failures.js';
 import { groupReport } from './progressBoard.js';
-import { parallelismSignal, passOn } from './rootRun.js';
+import { Steering } from './steering.js';
 import { Repairs } from './repairs.js';
 
 /** Tasks of one group: a history of about 1,700 events. */
@@ -22,7 +15,7 @@ const groupTasks = 500;
 const mostChildren = 100;
 /** Tasks at once of one group, where the parallelism allows it. */
 const groupParallelism = 100;
-/** Reports that all groups of a pass send to the root together, and each of them at most. */
+/** Reports that all groups of all passes send to the root together, and each of them at most. */
 const mostReports = 400;
 const mostGroupReports = 10;
 /** Failed tasks that are named; the rest is counted. */
@@ -48,18 +41,18 @@ export interface FanOutInput {
   readonly reports: number;
 }
 
-/** Starts a child that runs tasks 0 to `tasks` − 1 of a pass. */
+/** Starts a child that runs tasks 0 to `tasks` − 1 of a pass. @param passes passes that report to the same root */
 export function startPass(
   name: string,
+  passes: number,
   input: Omit<FanOutInput, 'firstTask' | 'reports'>,
 ): Promise<ChildWorkflowHandle<typeof fanOut>> {
   const groups = Math.ceil(input.tasks / groupTasks);
-  const reports = Math.max(1, Math.min(mostGroupReports, Math.floor(mostReports / groups)));
-  return startChild(fanOut, {
+  const reports = Math.max(1, Math.min(mostGroupReports, Math.floor(mostReports / (groups * passes))));
+  return startWhenFree(fanOut, {
     workflowId: `${workflowInfo().workflowId}/${name}`,
     args: [{ ...input, firstTask: 0, reports }],
-    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-    staticSummary: input.label,
+    summary: input.label,
   });
 }
 
@@ -108,10 +101,10 @@ async function runGroup(input: FanOutInput): Promise<Counted> {
   };
 
   const report = groupReporter(input);
-  const parallelism = steered(input.parallelism);
+  const steering = Steering.bySignal(input.parallelism);
   await pool(
     input.tasks,
-    parallelism,
+    () => steering.parallelism,
     (index) => runTask(input.firstTask + index),
     (running) =>
       report({
@@ -138,34 +131,31 @@ async function runChildren(input: FanOutInput): Promise<Counted> {
   const done: Totals[] = [];
   const failures: TaskFailure[] = [];
   let failed = 0;
-  const children = new Set<ChildWorkflowHandle<typeof fanOut>>();
-  const parallelism = steered(input.parallelism, async () => {
-    await Promise.all([...children].map((child) => passOn(child, share())));
-  });
-  const open = (): number => Math.ceil(parallelism() / groupParallelism);
-  const share = (): number => (parallelism() === 0 ? 0 : Math.max(1, Math.floor(parallelism() / open())));
-  await pool(Math.ceil(input.tasks / size), open, async (index) => {
+  const open = (parallelism: number): number => Math.ceil(parallelism / groupParallelism);
+  const steering = Steering.bySignal(input.parallelism, (parallelism) =>
+    parallelism === 0 ? 0 : Math.max(1, Math.floor(parallelism / open(parallelism))),
+  );
+  const runPart = async (index: number): Promise<void> => {
     const firstTask = input.firstTask + index * size;
     const tasks = Math.min(size, input.firstTask + input.tasks - firstTask);
-    const child = await startChild(fanOut, {
-      workflowId: `${workflowInfo().workflowId}/tasks-${firstTask}-${firstTask + tasks - 1}`,
-      args: [{ ...input, firstTask, tasks, parallelism: share() }],
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      staticSummary: `${input.label}: tasks ${firstTask} to ${firstTask + tasks - 1}`,
-    });
-    children.add(child);
+    const part = `tasks ${firstTask} to ${firstTask + tasks - 1}`;
+    const start = (parallelism: number): Promise<ChildWorkflowHandle<typeof fanOut>> =>
+      startWhenFree(fanOut, {
+        workflowId: `${workflowInfo().workflowId}/${part.replaceAll(' ', '-')}`,
+        args: [{ ...input, firstTask, tasks, parallelism }],
+        summary: `${input.label}: ${part}`,
+      });
     try {
-      done.push(await child.result());
+      done.push(await steering.run(start));
     } catch (error) {
       const inner = innermost(error);
       if (inner?.type !== 'TasksFailed') throw error;
       const [details] = inner.details as [{ failed: number; failures: TaskFailure[] }];
       failed += details.failed;
       failures.push(...details.failures.slice(0, namedFailures - failures.length));
-    } finally {
-      children.delete(child);
     }
-  });
+  };
+  await pool(Math.ceil(input.tasks / size), () => open(steering.parallelism), runPart);
   return {
     tasks: done.reduce((sum, { tasks }) => sum + tasks, 0),
     skipped: done.reduce((sum, { skipped }) => sum + skipped, 0),
@@ -174,16 +164,6 @@ async function runChildren(input: FanOutInput): Promise<Counted> {
     failed,
     failures,
   };
-}
-
-/** The parallelism, as changed by signals. */
-function steered(initial: number, onChange: () => Promise<void> = async () => {}): () => number {
-  let parallelism = initial;
-  setHandler(parallelismSignal, async (value) => {
-    parallelism = value;
-    await onChange();
-  });
-  return () => parallelism;
 }
 
 /**

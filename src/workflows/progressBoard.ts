@@ -17,6 +17,7 @@ export class ProgressBoard {
   private groups = new Map<number, GroupReport>();
   private finishedStages: string[] = [];
   private shownFailed = 0;
+  private readonly warnings: string[] = [];
   private timing: Timing | undefined;
 
   constructor() {
@@ -51,6 +52,7 @@ export class ProgressBoard {
     this.seen = Date.now();
     if (this.stage.tasks > 0) this.finishedStages.unshift(this.row(`took ${this.seconds()} s`));
     this.stage = report;
+    for (const warning of report.warnings ?? []) this.warnings.push('', `Warning: ${warning}`);
     this.stageStart = Date.now();
     this.groups = new Map();
     if (this.timing?.searchAttributes) upsertSearchAttributes([{ key: stageKey, value: stageName(report) }]);
@@ -90,7 +92,7 @@ export class ProgressBoard {
       '| stage | tasks done | running | failed | bytes | rate | time |\n| --- | --- | --- | --- | --- | --- | --- |';
     // The current stage comes first: the web UI shows the first lines only.
     const current = this.row(etaSeconds === null ? '' : `about ${etaSeconds} s left`);
-    setCurrentDetails([head, current, ...this.finishedStages].join('\n'));
+    setCurrentDetails([head, current, ...this.finishedStages, ...this.warnings].join('\n'));
   }
 
   /** Seconds from the start of the stage to the last news of it. */

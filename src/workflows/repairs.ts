@@ -1,8 +1,11 @@
 import type { TaskCall, TaskOutcome } from './contract.js';
-import { innermost } from './failures.js';
+import { codeAndMessage, failure, innermost } from './failures.js';
 
 /** Attempts of a task whose inputs keep turning out damaged. */
 const mostRounds = 5;
+
+/** Repairs are made one after the other; where a whole pass is lost, a new start does it with all workers. */
+const mostRepairs = 50;
 
 /**
  * Runs tasks; where one finds that what earlier tasks wrote is missing or corrupt, those are done again first (and,
@@ -28,6 +31,7 @@ export class Repairs {
       } catch (error) {
         const damage = damageOf(error);
         if (!damage || round === mostRounds) throw error;
+        if (damage.tasks.length > mostRepairs) throw tooDamaged(error);
         for (const task of damage.tasks) await this.redo(damage.pass, task, round > 1);
       }
     }
@@ -41,6 +45,14 @@ export class Repairs {
     this.redone.set(name, repair);
     return repair;
   }
+}
+
+function tooDamaged(error: unknown): Error {
+  const { code, message } = codeAndMessage(error);
+  return failure(
+    code,
+    `${message} That is too much to mend in passing: start the workflow again, it does what is missing.`,
+  );
 }
 
 function damageOf(error: unknown): { pass: number; tasks: number[] } | undefined {

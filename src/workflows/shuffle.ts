@@ -1,15 +1,18 @@
-import { getExternalWorkflowHandle, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { ChildWorkflowHandle } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
 import type { ShuffleAgenda } from '../activities/shuffle.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
 import { quick, working } from './activityProxies.js';
 import type { StageReport, Timing, Totals } from './contract.js';
+import { startHolder } from './children.js';
+import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
-import type { fanOut } from './fanOut.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
 import { Repairs } from './repairs.js';
-import { asRoot, ParallelismControl, parallelismSignal, passOn, startHolder } from './rootRun.js';
+import { RootSteering, Steering } from './steering.js';
+
+/** Temporal keeps 400 bytes of a summary. */
+const summaryLength = 120;
 
 /**
  * Shuffles a dataset: input and result are described in docs/formats.md. The work is done by a child whose id belongs
@@ -17,15 +20,17 @@ import { asRoot, ParallelismControl, parallelismSignal, passOn, startHolder } fr
  */
 export async function shuffle(input: unknown): Promise<ShuffleResult> {
   const board = new ProgressBoard();
-  const control = new ParallelismControl();
+  const root = new RootSteering();
   return asRoot(async () => {
     const { input: parsed, lock, timing, ...admission } = await quick.admitShuffle(input);
     board.use(timing);
-    const parallelism = control.orElse(admission.parallelism);
-    const run: ShuffleRunInput = { input: parsed, parallelism, timing, root: workflowInfo().workflowId };
-    const handle = await startHolder(shuffleRun, lock, `${parsed.input} → ${parsed.output}`, [run]);
-    await control.attach(handle, parallelism);
-    const result = await handle.result();
+    const result = await root.begin(admission.parallelism).run((parallelism) =>
+      startHolder(shuffleRun, {
+        workflowId: lock,
+        args: [{ input: parsed, parallelism, timing, root: workflowInfo().workflowId }],
+        summary: `${parsed.input} → ${parsed.output}`.slice(0, summaryLength),
+      }),
+    );
     board.enter({ stage: 'done', pass: 0, passes: 0, tasks: 0, bytes: 0 });
     return result;
   });
@@ -40,13 +45,8 @@ export interface ShuffleRunInput {
 }
 
 /** The work of one shuffle: prepare, pass after pass, commit. */
-export async function shuffleRun({ input, timing, root, ...start }: ShuffleRunInput): Promise<ShuffleResult> {
-  let parallelism = start.parallelism;
-  let passHandle: ChildWorkflowHandle<typeof fanOut> | undefined;
-  setHandler(parallelismSignal, async (value) => {
-    parallelism = value;
-    await passOn(passHandle, value);
-  });
+export async function shuffleRun({ input, timing, root, parallelism }: ShuffleRunInput): Promise<ShuffleResult> {
+  const steering = Steering.bySignal(parallelism);
   const activities = working(timing.heartbeatTimeout);
   const tell = async (report: StageReport): Promise<void> => {
     // A root that is gone shows nothing; the run is then terminated with it.
@@ -60,20 +60,22 @@ export async function shuffleRun({ input, timing, root, ...start }: ShuffleRunIn
     input,
   ]);
   if (agenda.result) return agenda.result;
+  await tell({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0, warnings: agenda.warnings });
 
   for (let pass = agenda.completedPasses + 1; pass <= agenda.tasks.length; pass++) {
     await tell(stageOf(agenda, pass));
-    passHandle = await startPass(`pass-${pass}`, {
-      activity: 'runShuffleTask',
-      scope: agenda.run,
-      label: passLabel(agenda, pass),
-      pass,
-      tasks: agenda.tasks[pass - 1]!,
-      parallelism,
-      timing,
-      root,
-    });
-    const totals: Totals = await passHandle.result();
+    const totals: Totals = await steering.run((share) =>
+      startPass(`pass-${pass}`, agenda.tasks.length, {
+        activity: 'runShuffleTask',
+        scope: agenda.run,
+        label: passLabel(agenda, pass),
+        pass,
+        tasks: agenda.tasks[pass - 1]!,
+        parallelism: share,
+        timing,
+        root,
+      }),
+    );
     await activities.completeShufflePass.executeWithOptions(
       { summary: `${passLabel(agenda, pass)}: account for every record` },
       [agenda.run, pass, totals, input.keepIntermediates],
@@ -82,13 +84,13 @@ export async function shuffleRun({ input, timing, root, ...start }: ShuffleRunIn
 
   await tell({ stage: 'commit', pass: 0, passes: 0, tasks: 0, bytes: 0 });
   const repairs = new Repairs(agenda.run, (call) => activities.runShuffleTask(call as never));
-  return repairs.repairing(() =>
-    activities.commitShuffle.executeWithOptions({ summary: 'write dataset.json, clean up' }, [
-      agenda.run,
-      agenda.adoptedPlan,
-      input.keepIntermediates,
-    ]),
+  const result = await repairs.repairing(() =>
+    activities.commitShuffle.executeWithOptions({ summary: 'write dataset.json' }, [agenda.run, agenda.adoptedPlan]),
   );
+  if (!input.keepIntermediates) {
+    await activities.cleanUpShuffle.executeWithOptions({ summary: 'delete intermediates' }, [agenda.run]);
+  }
+  return result;
 }
 
 function isGather(agenda: ShuffleAgenda, pass: number): boolean {

@@ -41,13 +41,11 @@ const anyUnsized: fc.Arbitrary<Unsized> = fc
   }));
 
 /** Memory from just enough to enough for all, most often little. */
-const anyRequest: fc.Arbitrary<PlanRequest> = fc
-  .tuple(anyUnsized, fc.noBias(fc.double({ min: 0, max: 1, noNaN: true })))
-  .map(([request, part]) => {
-    const least = leastMemory(request);
-    const all = request.shape.rows * (request.recordBytes + labelBytes + request.headerBytes);
-    return { ...request, memory: Math.floor(least + part ** 4 * Math.max(0, all - least)) };
-  });
+const anyRequest: fc.Arbitrary<PlanRequest> = fc.tuple(anyUnsized, fc.noBias(fc.nat(1000))).map(([request, part]) => {
+  const least = leastMemory(request);
+  const all = request.shape.rows * (request.recordBytes + labelBytes + request.headerBytes);
+  return { ...request, memory: Math.floor(least + (part / 1000) ** 4 * Math.max(0, all - least)) };
+});
 
 /** By the contract: the largest output shard with 8 bytes a record and its header; where records move, also a block. */
 function leastMemory({ shape, recordBytes, headerBytes }: Unsized): number {
@@ -75,7 +73,7 @@ describe('makePlan', () => {
       );
     });
 
-    it('for output shards of up to 2^30 rows, the largest that a task can number', () => {
+    it('up to the limits: 2^30 rows in a shard or a block, 2^20 output shards', () => {
       const request = { layout: '', recordBytes: 8, headerBytes: 5000, minSegment: 1 };
       const plan = (rows: number, shards: number, blockRows: number, memory: number): ScatterPass[] => {
         const planned = makePlan({ ...request, shape: { rows, blockRows, shards }, memory });
@@ -87,7 +85,9 @@ describe('makePlan', () => {
       assert.throws(() => plan(2 ** 30 + 1, 1, 1024, 100 * GiB), InvalidInput);
       assert.throws(() => plan(2 ** 34 + 1, 16, 1024, 100 * GiB), InvalidInput);
       assert.throws(() => plan(2 ** 34, 32, 2 ** 30 + 1, 100 * GiB), InvalidInput);
-      assert.throws(() => plan(2 ** 40, 2 ** 31 + 1, 1024, 100 * GiB), InvalidInput);
+      // And as many output shards as dataset.json can describe.
+      assert.equal(plan(2 ** 40, 2 ** 20, 1024, 100 * GiB).length, 1);
+      assert.throws(() => plan(2 ** 40, 2 ** 20 + 1, 1024, 100 * GiB), InvalidInput);
     });
 
     it('from which 0, 1, 2 and 3 scatter passes follow, and from minSegment', () => {
@@ -160,6 +160,28 @@ describe('makePlan', () => {
         }
       }),
       { seed: 3, numRuns: 1000 },
+    );
+  });
+
+  it('splits into no more buckets than the gather tasks need', () => {
+    fc.assert(
+      fc.property(anyRequest, (request) => {
+        const { shape, recordBytes, headerBytes, memory } = request;
+        const { scatter } = makePlan(request).plan;
+        const last = scatter.at(-1);
+        if (!last || last.fanOut === 2) return;
+        const shardNeed = Math.ceil(shape.rows / shape.shards) * (recordBytes + labelBytes) + headerBytes;
+        const mostShards = (fanOut: number): number => {
+          const geometry = new Geometry(shape, [...scatter.slice(0, -1), { ...last, fanOut }]);
+          const buckets = Array.from({ length: geometry.bucketCount(scatter.length) }, (_, k) =>
+            geometry.bucket(scatter.length, k),
+          );
+          return Math.max(...buckets.map(({ first, end }) => end - first));
+        };
+        assert.ok(mostShards(last.fanOut) * shardNeed <= memory);
+        assert.ok(mostShards(last.fanOut - 1) * shardNeed > memory);
+      }),
+      { seed: 6, numRuns: 1000 },
     );
   });
 

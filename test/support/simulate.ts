@@ -40,7 +40,7 @@ export function simulateShards(shape: Shape, seed: string, scatter: readonly Sca
       for (let bucket = work.firstBucket; bucket < work.endBucket; bucket++) {
         starts.push(runs.find(({ node }) => node.first >= geometry.bucket(pass, bucket).first)!.first);
       }
-      const { slots, groups } = placement(order, arranger.scratch, Float64Array.of(...starts, input.records));
+      const { slots, groups } = finish(placement(order, arranger.scratch, Float64Array.of(...starts, input.records)));
       const object: number[] = [];
       records.forEach((record, index) => (object[slots[index]! + groups[slots[index]!]! * trailerBytes] = record));
       written.set(task, object);

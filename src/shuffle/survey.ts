@@ -1,0 +1,63 @@
+import { datasetLocation } from '../formats/readDataset.js';
+import { probePrefix } from '../storage/conditionalPutProbe.js';
+import type { ObjectStore } from '../storage/objectStore.js';
+import type { Prefix } from '../storage/uri.js';
+import { readPassRecord } from './checkpoint.js';
+import type { PassRecord } from './checkpoint.js';
+import { planLocation } from './run.js';
+import type { ShuffleRun } from './run.js';
+
+/** What stands below an output prefix; keys are relative. */
+export interface Survey {
+  readonly plan: boolean;
+  readonly dataset: boolean;
+  /** ETags of all other objects, by key. */
+  readonly others: ReadonlyMap<string, string>;
+  /** Left behind by a probe that was killed, or made by one that runs now. */
+  readonly probes: readonly string[];
+}
+
+/** Looks at an output by one LIST. */
+export async function surveyOutput(store: ObjectStore, output: Prefix, signal: AbortSignal): Promise<Survey> {
+  let plan = false;
+  let dataset = false;
+  const others = new Map<string, string>();
+  const probes: string[] = [];
+  for await (const { key, etag } of store.list(output.bucket, output.prefix, { signal })) {
+    const relative = key.slice(output.prefix.length);
+    if (key === planLocation(output).key) plan = true;
+    else if (key === datasetLocation(output).key) dataset = true;
+    else if (relative.startsWith(probePrefix)) probes.push(relative);
+    // An empty name is the marker that some tools make for a folder.
+    else if (relative !== '') others.set(relative, etag);
+  }
+  return { plan, dataset, others, probes };
+}
+
+/**
+ * The last pass that need not be done again: its record is there, and so is everything that it wrote. What an earlier
+ * pass wrote may be gone, for nobody needs it any more.
+ */
+export async function lastCompletePass(
+  store: ObjectStore,
+  run: ShuffleRun,
+  survey: Survey,
+  signal: AbortSignal,
+): Promise<PassRecord | undefined> {
+  for (let pass = run.geometry.passes; pass >= 1; pass--) {
+    if (!hasAllObjects(run, survey, pass)) continue;
+    const record = await readPassRecord(store, run, pass, signal);
+    if (record) return record;
+  }
+  return undefined;
+}
+
+function hasAllObjects(run: ShuffleRun, { others }: Survey, pass: number): boolean {
+  const gather = run.geometry.isGather(pass);
+  const count = gather ? run.shape.shards : run.geometry.taskCount(pass);
+  for (let index = 0; index < count; index++) {
+    const { key } = gather ? run.outputShard(index) : run.packedObject(pass, index);
+    if (!others.has(key.slice(run.output.prefix.length))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,92 @@
+import { ApplicationFailure, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
+import type { ChildWorkflowHandle, Workflow, WorkflowResultType } from '@temporalio/workflow';
+
+export const setParallelism = defineUpdate<number, [number]>('setParallelism');
+/** The same, on the way from the root to its groups of tasks. */
+const parallelismSignal = defineSignal<[number]>('parallelism');
+
+/** How many tasks may run at once, on one level of the tree of workflows; children get their share of every change. */
+export class Steering {
+  private readonly children = new Set<ChildWorkflowHandle<Workflow>>();
+
+  /** @param share what each child gets of a parallelism */
+  constructor(
+    private value: number,
+    private readonly share: (parallelism: number) => number = (parallelism) => parallelism,
+  ) {}
+
+  /** For workflows below the root: follows the signals of the parent. */
+  static bySignal(parallelism: number, share?: (parallelism: number) => number): Steering {
+    const steering = new Steering(parallelism, share);
+    setHandler(parallelismSignal, (value) => steering.change(value), {
+      description: 'Internal: how many tasks may run at once.',
+    });
+    return steering;
+  }
+
+  get parallelism(): number {
+    return this.value;
+  }
+
+  async change(parallelism: number): Promise<void> {
+    this.value = parallelism;
+    await Promise.all([...this.children].map((child) => tell(child, this.share(parallelism))));
+  }
+
+  /**
+   * Starts a child with its share and waits for its result. A change that comes while it is being started reaches it,
+   * too.
+   */
+  async run<T extends Workflow>(
+    start: (parallelism: number) => Promise<ChildWorkflowHandle<T>>,
+  ): Promise<WorkflowResultType<T>> {
+    const given = this.share(this.value);
+    const child = await start(given);
+    this.children.add(child);
+    try {
+      if (this.share(this.value) !== given) await tell(child, this.share(this.value));
+      return await child.result();
+    } finally {
+      this.children.delete(child);
+    }
+  }
+}
+
+/** A child that has just ended needs no parallelism. */
+async function tell(child: ChildWorkflowHandle<Workflow>, parallelism: number): Promise<void> {
+  await child.signal(parallelismSignal, parallelism).catch(() => undefined);
+}
+
+/** The root's side: offers the update `setParallelism`, from the workflow's first moment on. */
+export class RootSteering {
+  private wanted: number | undefined;
+  private steering: Steering | undefined;
+
+  constructor() {
+    setHandler(
+      setParallelism,
+      async (parallelism) => {
+        this.wanted = parallelism;
+        await this.steering?.change(parallelism);
+        return parallelism;
+      },
+      {
+        description:
+          'Sets how many tasks may run at once; 0 starts no more and pauses when the running ones have ended.',
+        validator: (parallelism) => {
+          if (Number.isInteger(parallelism) && parallelism >= 0 && parallelism <= 100_000) return;
+          throw ApplicationFailure.nonRetryable(
+            `setParallelism takes a whole number from 0 to 100000, not ${JSON.stringify(parallelism)}.`,
+            'InvalidInput',
+          );
+        },
+      },
+    );
+  }
+
+  /** @param parallelism what the run gets where nobody has asked for another */
+  begin(parallelism: number): Steering {
+    this.steering = new Steering(this.wanted ?? parallelism);
+    return this.steering;
+  }
+}
