@@ -1,4 +1,4 @@
-import { chiSquareP, holm, normalP, poissonUpperP } from './statistics.js';
+import { chiSquareTwoSidedP, holm, normalP, poissonUpperP } from './statistics.js';
 
 export interface OrderTest {
   readonly name: string;
@@ -29,7 +29,7 @@ export interface OrderStatistic {
 
 /** Deviates have mean 0 and variance 1 in a uniformly random order. */
 export const orderStatistics: readonly OrderStatistic[] = [
-  { name: 'grid', statistic: gridChiSquare, p: (statistic) => chiSquareP(statistic, 81) },
+  { name: 'grid', statistic: gridChiSquare, p: (statistic) => chiSquareTwoSidedP(statistic, 81) },
   { name: 'rank correlation', statistic: rankCorrelationDeviate, p: normalP },
   { name: 'serial correlation', statistic: serialCorrelationDeviate, p: normalP },
   { name: 'oscillation', statistic: oscillationDeviate, p: normalP },

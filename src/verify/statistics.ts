@@ -6,6 +6,16 @@ export function chiSquareP(statistic: number, degrees: number): number {
   return gammainc(statistic / 2, degrees / 2, true, true);
 }
 
+/**
+ * Two-sided p-value of a χ² statistic: small where counts differ from what is expected by more, or by less, than chance
+ * makes them. A stratified order is too even.
+ */
+export function chiSquareTwoSidedP(statistic: number, degrees: number): number {
+  const upper = chiSquareP(statistic, degrees);
+  const lower = gammainc(statistic / 2, degrees / 2, true, false);
+  return Math.min(1, 2 * Math.min(upper, lower));
+}
+
 /** Two-sided p-value of a standard normal deviate: P(|Z| ≥ |z|). */
 export function normalP(z: number): number {
   return erfc(Math.abs(z) / Math.SQRT2);

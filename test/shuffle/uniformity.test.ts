@@ -156,6 +156,7 @@ describe('uniformity', () => {
       ['a buffer of 1 %', bad.buffer(0.01)],
       ['a buffer of 10 %', bad.buffer(0.1)],
       ['pairs of files', bad.pairwiseFiles(40)],
+      ['a round-robin deal', bad.roundRobinDeal(20)],
     ];
     for (const size of [10_000, 100_000]) {
       for (const [name, shuffle] of controls) {
