@@ -140,18 +140,14 @@ describe('damaged and tampered work', function () {
         const { output, input } = run;
         const whole = await bucket.store.readWhole({ ...output, key: output.prefix + plan }, 2 ** 24);
         await alter(bucket, output, plan, change);
-        const before = await objectsBelow(bucket, output);
-        assertFailed(
-          await startAndWait('shuffle', input),
-          2,
-          'PlanDamaged',
-          formatPrefix(output),
-          plan,
-          says,
-          'Restore it',
-        );
-        assert.deepEqual(await objectsBelow(bucket, output), before);
-        await alter(bucket, output, plan, () => whole!.data);
+        try {
+          const before = await objectsBelow(bucket, output);
+          const ended = await startAndWait('shuffle', input);
+          assertFailed(ended, 2, 'PlanDamaged', formatPrefix(output), plan, says, 'Restore it');
+          assert.deepEqual(await objectsBelow(bucket, output), before);
+        } finally {
+          await alter(bucket, output, plan, () => whole!.data);
+        }
       });
     }
 

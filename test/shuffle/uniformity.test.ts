@@ -156,7 +156,7 @@ describe('uniformity', () => {
       ['a buffer of 1 %', bad.buffer(0.01)],
       ['a buffer of 10 %', bad.buffer(0.1)],
       ['pairs of files', bad.pairwiseFiles(40)],
-      ['a round-robin deal', bad.roundRobinDeal(20)],
+      ['a round-robin deal to many shards', bad.roundRobinDeal(200, 50)],
     ];
     for (const size of [10_000, 100_000]) {
       for (const [name, shuffle] of controls) {

@@ -82,14 +82,14 @@ export const trimToEqual: Shuffle = (rows, random) => {
 
 /** Shuffles each block, deals its records to two buckets in turn and shuffles those: stratified. */
 export const roundRobinDeal =
-  (blocks: number): Shuffle =>
+  (blocks: number, count = 2): Shuffle =>
   (rows, random) => {
-    const buckets: [number[], number[]] = [[], []];
+    const buckets = Array.from({ length: count }, (): number[] => []);
     let turn = 0;
     for (const block of files(rows, blocks)) {
-      for (const record of shuffled(block, random)) buckets[turn++ % 2]!.push(record);
+      for (const record of shuffled(block, random)) buckets[turn++ % count]!.push(record);
     }
-    return [...shuffled(buckets[0], random), ...shuffled(buckets[1], random)];
+    return buckets.flatMap((bucket) => shuffled(bucket, random));
   };
 
 /** Sattolo's algorithm, the slip `below(last)` for `below(last + 1)`: single cycles only. */
