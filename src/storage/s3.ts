@@ -68,16 +68,23 @@ class SdkStore implements S3Store {
   }
 
   async head(object: ObjectLocation, { signal }: CallOptions = {}): Promise<ObjectHead | undefined> {
-    const found = await this.#session.call<ObjectHead | undefined>(
-      { verb: 'look up', ...object, signal },
-      async (options) => {
-        const command = new HeadObjectCommand({ Bucket: object.bucket, Key: object.key });
-        const { ContentLength: bytes, ETag: etag } = await this.#session.client.send(command, options);
-        if (bytes === undefined || etag === undefined) throw new BrokenAnswer('the answer names no length or no ETag');
-        return { bytes, etag };
-      },
-      { notFound: () => undefined },
-    );
+    const found = await this.#session
+      .call<ObjectHead | undefined>(
+        { verb: 'look up', ...object, signal },
+        async (options) => {
+          const command = new HeadObjectCommand({ Bucket: object.bucket, Key: object.key });
+          const { ContentLength: bytes, ETag: etag } = await this.#session.client.send(command, options);
+          if (bytes === undefined || etag === undefined)
+            throw new BrokenAnswer('the answer names no length or no ETag');
+          return { bytes, etag };
+        },
+        { notFound: () => undefined },
+      )
+      .catch(async (error: unknown) => {
+        // A refused HEAD does not say whether the key is unknown, the secret wrong or a right missing; a listing does.
+        if (error instanceof AccessDenied) await requireBucket(this.#session, object.bucket, signal);
+        throw error;
+      });
     // An answer to HEAD has no text, so a missing bucket looks like a missing object.
     if (!found) await this.#requireBucket(object.bucket, signal);
     return found;

@@ -123,7 +123,7 @@ describe('verify', function () {
     });
     const run = await verify(small.input.output, small.uri);
     assert.equal(run.exitCode, 1);
-    assert.deepEqual(documentOf<Verdict>(run).damaged, ['00001.safetensors']);
+    assert.deepEqual(documentOf<Verdict>(run).damaged, [`${small.input.output}/00001.safetensors`]);
   });
 });
 
