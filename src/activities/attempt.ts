@@ -57,7 +57,10 @@ export async function attempt<T>(work: (attempt: Attempt) => Promise<T>, options
 }
 
 function toFailure(error: unknown, refusal: boolean): unknown {
-  if (!(error instanceof RiffleError)) return error;
+  if (!(error instanceof RiffleError)) {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    return ApplicationFailure.create({ type: 'Unexpected', message: String(cause), cause });
+  }
   // Credentials that worked when the run was admitted have expired, or their source has a moment's trouble.
   const retryable = error.retryable || (error instanceof AccessDenied && !refusal);
   return ApplicationFailure.create({

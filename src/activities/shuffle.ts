@@ -1,5 +1,5 @@
 import { PlanDamaged } from '../errors.js';
-import { cleanUp } from '../shuffle/cleanUp.js';
+import { cleanUp, forgetTasks } from '../shuffle/cleanUp.js';
 import { commitShuffle, completePass } from '../shuffle/commit.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
@@ -32,6 +32,8 @@ export interface ShuffleActivities {
   prepareShuffle(input: ShuffleInput): Promise<ShuffleAgenda>;
   runShuffleTask(call: TaskCall<RunReference>): Promise<TaskOutcome>;
   completeShufflePass(run: RunReference, pass: number, totals: Totals, keepIntermediates: boolean): Promise<void>;
+  /** Makes the next start do these tasks again. */
+  forgetShuffleTasks(run: RunReference, pass: number, tasks: readonly number[]): Promise<void>;
   /** Writes dataset.json. */
   commitShuffle(run: RunReference, adoptedPlan: boolean): Promise<ShuffleResult>;
   /** Deletes intermediates of a committed shuffle. */
@@ -80,6 +82,9 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
         const run = await open(reference);
         await completePass(store, run, { pass, records, digest }, keepIntermediates, signal);
       }),
+
+    forgetShuffleTasks: (reference, pass, tasks) =>
+      attempt(async ({ signal }) => forgetTasks(store, await open(reference), pass, tasks, signal)),
 
     commitShuffle: (reference, adoptedPlan) =>
       attempt(async ({ signal }) => commitShuffle(store, await open(reference), adoptedPlan, signal)),

@@ -87,7 +87,7 @@ async function runWorkflow<T>(type: string, input: object): Promise<T> {
   try {
     const { handle, workflowId } = await startWorkflow(client, type, input);
     say(`   ${workflowPage(workflowId) ?? workflowId}`);
-    const follow = followProgress(handle, '   ');
+    const follow = followProgress(client, handle, '   ');
     try {
       return (await handle.result()) as T;
     } catch (error) {

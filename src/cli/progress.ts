@@ -1,22 +1,37 @@
-import type { WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { formatSize } from '../sizes.js';
 import type { Progress } from '../workflows/contract.js';
 import { say } from './output.js';
 
 const interval = 1000;
 
-/** Shows a workflow's progress on stderr until it is stopped: on a terminal one line that changes, else new lines. */
-export function followProgress(handle: WorkflowHandle, indent = ''): { stop(): void } {
+/** Polls between two looks for activities that are being retried. */
+const pollsPerLook = 5;
+/** Levels of the tree of workflows that are looked at. */
+const deepestLook = 4;
+
+/**
+ * Shows a workflow's progress on stderr until it is stopped: on a terminal one line that changes, else new lines. What
+ * fails and is tried again is told, too: nobody should wait for a server that is down without knowing it.
+ */
+export function followProgress(client: Client, handle: WorkflowHandle, indent = ''): { stop(): void } {
   let shown = '';
+  let polls = 0;
+  const told = new Set<string>();
   let asking = false;
   const timer = setInterval(() => {
     if (asking) return;
     asking = true;
-    handle
-      .query<Progress>('progress')
-      .then(show, () => undefined)
+    const look = ++polls % pollsPerLook === 0 ? findTrouble(client, handle.workflowId) : Promise.resolve(undefined);
+    Promise.all([handle.query<Progress>('progress').then(show), look.then(tell)])
+      .catch(() => undefined)
       .finally(() => (asking = false));
   }, interval);
+  const tell = (trouble: string | undefined): void => {
+    if (trouble === undefined || told.has(trouble)) return;
+    told.add(trouble);
+    say(`${process.stderr.isTTY ? '\n' : ''}${indent}trying again: ${trouble}`);
+  };
   const show = (progress: Progress): void => {
     const line = indent + progressLine(progress);
     if (line === shown) return;
@@ -30,6 +45,19 @@ export function followProgress(handle: WorkflowHandle, indent = ''): { stop(): v
       if (process.stderr.isTTY && shown) process.stderr.write('\n');
     },
   };
+}
+
+/** Why an activity of a workflow, or of its children, is being tried again; undefined when none is. */
+async function findTrouble(client: Client, workflowId: string, depth = 1): Promise<string | undefined> {
+  const { raw } = await client.workflow.getHandle(workflowId).describe();
+  const failing = raw.pendingActivities?.find(({ lastFailure }) => lastFailure?.message);
+  if (failing) return failing.lastFailure!.message!;
+  if (depth === deepestLook) return undefined;
+  for (const { workflowId: child } of raw.pendingChildren ?? []) {
+    const trouble = child ? await findTrouble(client, child, depth + 1) : undefined;
+    if (trouble !== undefined) return trouble;
+  }
+  return undefined;
 }
 
 /** One line for people. */

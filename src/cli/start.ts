@@ -133,7 +133,7 @@ async function waitFor(client: Client, handle: WorkflowHandle): Promise<Outcome>
   await warnWithoutWorkers(client);
   const page = workflowPage(handle.workflowId);
   if (page) say(page);
-  const follow = followProgress(handle);
+  const follow = followProgress(client, handle);
   try {
     const result: unknown = await handle.result();
     const failed = (result as { ok?: boolean }).ok === false;

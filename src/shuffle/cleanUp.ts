@@ -23,6 +23,18 @@ export async function deletePass(
   }
 }
 
+/** Deletes the checkpoints of damaged tasks and the record of their pass, so that the next start does them again. */
+export async function forgetTasks(
+  store: ObjectStore,
+  run: ShuffleRun,
+  pass: number,
+  tasks: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  const keys = [run.passRecord(pass).key, ...tasks.map((task) => run.checkpoint(pass, task).key)];
+  await store.delete(run.output.bucket, keys, { signal });
+}
+
 /** Deletes all that the plan of a committed shuffle names besides its output. May be repeated. */
 export async function cleanUp(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<void> {
   const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);

@@ -64,5 +64,7 @@ export async function startHolder<T extends Workflow>(
 
 function giveUp(workflowId: string, waited: number): void {
   if (waited < patience) return;
-  throw failure('OutputBusy', `Workflow ${workflowId} of an earlier execution does not end: terminate it.`);
+  throw failure('OutputBusy', `Workflow ${workflowId} of an earlier execution does not end: terminate it.`, {
+    holder: workflowId,
+  });
 }

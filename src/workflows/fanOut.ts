@@ -3,11 +3,12 @@ import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { sumDigests } from '../digests.js';
 import { working } from './activityProxies.js';
 import { startWhenFree } from './children.js';
-import type { GroupReport, TaskCall, TaskFailure, TaskOutcome, Timing, Totals } from './contract.js';
+import type { GroupReport, RunReference, TaskCall, TaskFailure, TaskOutcome, Timing, Totals } from './contract.js';
 import { codeAndMessage, failure, innermost } from './failures.js';
 import { groupReport } from './progressBoard.js';
 import { Steering } from './steering.js';
 import { Repairs } from './repairs.js';
+import type { Forget } from './repairs.js';
 
 /** Tasks of one group: a history of about 1,700 events. */
 const groupTasks = 500;
@@ -86,7 +87,7 @@ async function runGroup(input: FanOutInput): Promise<Counted> {
       { summary: `${input.label}: task ${call.task}${call.redo ? ' (again)' : ''}` },
       [call as never],
     );
-  const repairs = new Repairs(input.scope, call);
+  const repairs = new Repairs(input.scope, call, forgetting(input.activity, activities));
   const outcomes: TaskOutcome[] = [];
   const failures: TaskFailure[] = [];
   let failed = 0;
@@ -132,9 +133,7 @@ async function runChildren(input: FanOutInput): Promise<Counted> {
   const failures: TaskFailure[] = [];
   let failed = 0;
   const open = (parallelism: number): number => Math.ceil(parallelism / groupParallelism);
-  const steering = Steering.bySignal(input.parallelism, (parallelism) =>
-    parallelism === 0 ? 0 : Math.max(1, Math.floor(parallelism / open(parallelism))),
-  );
+  const steering = Steering.bySignal(input.parallelism, open);
   const runPart = async (index: number): Promise<void> => {
     const firstTask = input.firstTask + index * size;
     const tasks = Math.min(size, input.firstTask + input.tasks - firstTask);
@@ -201,6 +200,12 @@ async function pool(
   }
   await Promise.all(jobs);
   if (broken) throw broken.error;
+}
+
+/** How tasks of a kind are forgotten, so that a new start does them again; undefined where it does so anyway. */
+function forgetting(activity: TaskActivity, activities: ReturnType<typeof working>): Forget | undefined {
+  if (activity !== 'runShuffleTask') return undefined;
+  return (scope, pass, tasks) => activities.forgetShuffleTasks(scope as RunReference, pass, tasks);
 }
 
 /** Sends at most `reports` reports in a group's life, the last one when all tasks have ended. */

@@ -7,6 +7,9 @@ const mostRounds = 5;
 /** Repairs are made one after the other; where a whole pass is lost, a new start does it with all workers. */
 const mostRepairs = 50;
 
+/** Makes a run forget that tasks are done. */
+export type Forget = (scope: unknown, pass: number, tasks: readonly number[]) => Promise<void>;
+
 /**
  * Runs tasks; where one finds that what earlier tasks wrote is missing or corrupt, those are done again first (and,
  * before them, what they need in turn).
@@ -17,6 +20,7 @@ export class Repairs {
   constructor(
     private readonly scope: unknown,
     private readonly call: (call: TaskCall) => Promise<TaskOutcome>,
+    private readonly forget?: Forget,
   ) {}
 
   async run(call: TaskCall): Promise<TaskOutcome> {
@@ -31,7 +35,10 @@ export class Repairs {
       } catch (error) {
         const damage = damageOf(error);
         if (!damage || round === mostRounds) throw error;
-        if (damage.tasks.length > mostRepairs) throw tooDamaged(error);
+        if (damage.tasks.length > mostRepairs) {
+          await this.forget?.(this.scope, damage.pass, damage.tasks);
+          throw tooDamaged(error);
+        }
         for (const task of damage.tasks) await this.redo(damage.pass, task, round > 1);
       }
     }

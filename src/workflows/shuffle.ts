@@ -83,7 +83,11 @@ export async function shuffleRun({ input, timing, root, parallelism }: ShuffleRu
   }
 
   await tell({ stage: 'commit', pass: 0, passes: 0, tasks: 0, bytes: 0 });
-  const repairs = new Repairs(agenda.run, (call) => activities.runShuffleTask(call as never));
+  const repairs = new Repairs(
+    agenda.run,
+    (call) => activities.runShuffleTask(call as never),
+    (_, pass, tasks) => activities.forgetShuffleTasks(agenda.run, pass, tasks),
+  );
   const result = await repairs.repairing(() =>
     activities.commitShuffle.executeWithOptions({ summary: 'write dataset.json' }, [agenda.run, agenda.adoptedPlan]),
   );

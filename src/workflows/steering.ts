@@ -5,19 +5,20 @@ export const setParallelism = defineUpdate<number, [number]>('setParallelism');
 /** The same, on the way from the root to its groups of tasks. */
 const parallelismSignal = defineSignal<[number]>('parallelism');
 
-/** How many tasks may run at once, on one level of the tree of workflows; children get their share of every change. */
+/** How many tasks may run at once, on one level of the tree of workflows; children get equal shares. */
 export class Steering {
-  private readonly children = new Set<ChildWorkflowHandle<Workflow>>();
+  /** Open children, with the share that each has been given. */
+  private readonly children = new Map<ChildWorkflowHandle<Workflow>, number>();
 
-  /** @param share what each child gets of a parallelism */
+  /** @param groups into how many children a parallelism is spread */
   constructor(
     private value: number,
-    private readonly share: (parallelism: number) => number = (parallelism) => parallelism,
+    private readonly groups: (parallelism: number) => number = () => 1,
   ) {}
 
   /** For workflows below the root: follows the signals of the parent. */
-  static bySignal(parallelism: number, share?: (parallelism: number) => number): Steering {
-    const steering = new Steering(parallelism, share);
+  static bySignal(parallelism: number, groups?: (parallelism: number) => number): Steering {
+    const steering = new Steering(parallelism, groups);
     setHandler(parallelismSignal, (value) => steering.change(value), {
       description: 'Internal: how many tasks may run at once.',
     });
@@ -30,7 +31,7 @@ export class Steering {
 
   async change(parallelism: number): Promise<void> {
     this.value = parallelism;
-    await Promise.all([...this.children].map((child) => tell(child, this.share(parallelism))));
+    await this.settle();
   }
 
   /**
@@ -40,15 +41,30 @@ export class Steering {
   async run<T extends Workflow>(
     start: (parallelism: number) => Promise<ChildWorkflowHandle<T>>,
   ): Promise<WorkflowResultType<T>> {
-    const given = this.share(this.value);
+    const given = this.share(this.children.size + 1);
     const child = await start(given);
-    this.children.add(child);
+    this.children.set(child, given);
     try {
-      if (this.share(this.value) !== given) await tell(child, this.share(this.value));
+      if (this.share(this.children.size) !== given) await this.settle();
       return await child.result();
     } finally {
       this.children.delete(child);
+      // Where no other child takes its place (the parallelism was lowered), the rest share what it had.
+      if (this.children.size >= this.groups(this.value)) await this.settle();
     }
+  }
+
+  private share(children: number): number {
+    if (this.value === 0) return 0;
+    return Math.max(1, Math.floor(this.value / Math.max(children, this.groups(this.value))));
+  }
+
+  /** Tells every child whose share has changed. */
+  private async settle(): Promise<void> {
+    const share = this.share(this.children.size);
+    const changed = [...this.children].filter(([, given]) => given !== share);
+    for (const [child] of changed) this.children.set(child, share);
+    await Promise.all(changed.map(([child]) => tell(child, share)));
   }
 }
 

@@ -84,7 +84,7 @@ describe('dataset.json in S3', () => {
     const large = override<ObjectStore>(s3.store, {
       readWhole: (_object, limit) => Promise.reject(new ObjectConflict(`larger than ${limit}`)),
     });
-    await assert.rejects(readDataset(large, place), { code: 'DatasetInvalid', message: /larger than 134217728 bytes/ });
+    await assert.rejects(readDataset(large, place), { code: 'DatasetInvalid', message: /larger than 268435456 bytes/ });
   });
 
   it('that agrees with the files passes', async () => {
