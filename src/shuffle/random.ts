@@ -105,127 +105,41 @@ export class RandomStream {
     }
   }
 
+  /** One ChaCha block. The state lives in local variables, which V8 keeps in registers: this is the hottest loop. */
   private refill(): void {
     const input = this.state;
-    let x0 = input[0]!, x1 = input[1]!, x2 = input[2]!, x3 = input[3]!; // prettier-ignore
-    let x4 = input[4]!, x5 = input[5]!, x6 = input[6]!, x7 = input[7]!; // prettier-ignore
-    let x8 = input[8]!, x9 = input[9]!, x10 = input[10]!, x11 = input[11]!; // prettier-ignore
-    let x12 = input[12]!, x13 = input[13]!, x14 = input[14]!, x15 = input[15]!; // prettier-ignore
+    // prettier-ignore
+    let x0 = input[0]!, x1 = input[1]!, x2 = input[2]!, x3 = input[3]!, x4 = input[4]!, x5 = input[5]!,
+      x6 = input[6]!, x7 = input[7]!, x8 = input[8]!, x9 = input[9]!, x10 = input[10]!, x11 = input[11]!,
+      x12 = input[12]!, x13 = input[13]!, x14 = input[14]!, x15 = input[15]!;
+    // Quarter rounds, two lines each: four columns, then four diagonals.
+    // prettier-ignore
     for (let round = 0; round < this.rounds; round += 2) {
-      x0 = (x0 + x4) | 0;
-      x12 ^= x0;
-      x12 = (x12 << 16) | (x12 >>> 16);
-      x8 = (x8 + x12) | 0;
-      x4 ^= x8;
-      x4 = (x4 << 12) | (x4 >>> 20); // prettier-ignore
-      x0 = (x0 + x4) | 0;
-      x12 ^= x0;
-      x12 = (x12 << 8) | (x12 >>> 24);
-      x8 = (x8 + x12) | 0;
-      x4 ^= x8;
-      x4 = (x4 << 7) | (x4 >>> 25); // prettier-ignore
-      x1 = (x1 + x5) | 0;
-      x13 ^= x1;
-      x13 = (x13 << 16) | (x13 >>> 16);
-      x9 = (x9 + x13) | 0;
-      x5 ^= x9;
-      x5 = (x5 << 12) | (x5 >>> 20); // prettier-ignore
-      x1 = (x1 + x5) | 0;
-      x13 ^= x1;
-      x13 = (x13 << 8) | (x13 >>> 24);
-      x9 = (x9 + x13) | 0;
-      x5 ^= x9;
-      x5 = (x5 << 7) | (x5 >>> 25); // prettier-ignore
-      x2 = (x2 + x6) | 0;
-      x14 ^= x2;
-      x14 = (x14 << 16) | (x14 >>> 16);
-      x10 = (x10 + x14) | 0;
-      x6 ^= x10;
-      x6 = (x6 << 12) | (x6 >>> 20); // prettier-ignore
-      x2 = (x2 + x6) | 0;
-      x14 ^= x2;
-      x14 = (x14 << 8) | (x14 >>> 24);
-      x10 = (x10 + x14) | 0;
-      x6 ^= x10;
-      x6 = (x6 << 7) | (x6 >>> 25); // prettier-ignore
-      x3 = (x3 + x7) | 0;
-      x15 ^= x3;
-      x15 = (x15 << 16) | (x15 >>> 16);
-      x11 = (x11 + x15) | 0;
-      x7 ^= x11;
-      x7 = (x7 << 12) | (x7 >>> 20); // prettier-ignore
-      x3 = (x3 + x7) | 0;
-      x15 ^= x3;
-      x15 = (x15 << 8) | (x15 >>> 24);
-      x11 = (x11 + x15) | 0;
-      x7 ^= x11;
-      x7 = (x7 << 7) | (x7 >>> 25); // prettier-ignore
-      x0 = (x0 + x5) | 0;
-      x15 ^= x0;
-      x15 = (x15 << 16) | (x15 >>> 16);
-      x10 = (x10 + x15) | 0;
-      x5 ^= x10;
-      x5 = (x5 << 12) | (x5 >>> 20); // prettier-ignore
-      x0 = (x0 + x5) | 0;
-      x15 ^= x0;
-      x15 = (x15 << 8) | (x15 >>> 24);
-      x10 = (x10 + x15) | 0;
-      x5 ^= x10;
-      x5 = (x5 << 7) | (x5 >>> 25); // prettier-ignore
-      x1 = (x1 + x6) | 0;
-      x12 ^= x1;
-      x12 = (x12 << 16) | (x12 >>> 16);
-      x11 = (x11 + x12) | 0;
-      x6 ^= x11;
-      x6 = (x6 << 12) | (x6 >>> 20); // prettier-ignore
-      x1 = (x1 + x6) | 0;
-      x12 ^= x1;
-      x12 = (x12 << 8) | (x12 >>> 24);
-      x11 = (x11 + x12) | 0;
-      x6 ^= x11;
-      x6 = (x6 << 7) | (x6 >>> 25); // prettier-ignore
-      x2 = (x2 + x7) | 0;
-      x13 ^= x2;
-      x13 = (x13 << 16) | (x13 >>> 16);
-      x8 = (x8 + x13) | 0;
-      x7 ^= x8;
-      x7 = (x7 << 12) | (x7 >>> 20); // prettier-ignore
-      x2 = (x2 + x7) | 0;
-      x13 ^= x2;
-      x13 = (x13 << 8) | (x13 >>> 24);
-      x8 = (x8 + x13) | 0;
-      x7 ^= x8;
-      x7 = (x7 << 7) | (x7 >>> 25); // prettier-ignore
-      x3 = (x3 + x4) | 0;
-      x14 ^= x3;
-      x14 = (x14 << 16) | (x14 >>> 16);
-      x9 = (x9 + x14) | 0;
-      x4 ^= x9;
-      x4 = (x4 << 12) | (x4 >>> 20); // prettier-ignore
-      x3 = (x3 + x4) | 0;
-      x14 ^= x3;
-      x14 = (x14 << 8) | (x14 >>> 24);
-      x9 = (x9 + x14) | 0;
-      x4 ^= x9;
-      x4 = (x4 << 7) | (x4 >>> 25); // prettier-ignore
+      x0 = (x0 + x4) | 0; x12 ^= x0; x12 = (x12 << 16) | (x12 >>> 16); x8 = (x8 + x12) | 0; x4 ^= x8; x4 = (x4 << 12) | (x4 >>> 20);
+      x0 = (x0 + x4) | 0; x12 ^= x0; x12 = (x12 << 8) | (x12 >>> 24); x8 = (x8 + x12) | 0; x4 ^= x8; x4 = (x4 << 7) | (x4 >>> 25);
+      x1 = (x1 + x5) | 0; x13 ^= x1; x13 = (x13 << 16) | (x13 >>> 16); x9 = (x9 + x13) | 0; x5 ^= x9; x5 = (x5 << 12) | (x5 >>> 20);
+      x1 = (x1 + x5) | 0; x13 ^= x1; x13 = (x13 << 8) | (x13 >>> 24); x9 = (x9 + x13) | 0; x5 ^= x9; x5 = (x5 << 7) | (x5 >>> 25);
+      x2 = (x2 + x6) | 0; x14 ^= x2; x14 = (x14 << 16) | (x14 >>> 16); x10 = (x10 + x14) | 0; x6 ^= x10; x6 = (x6 << 12) | (x6 >>> 20);
+      x2 = (x2 + x6) | 0; x14 ^= x2; x14 = (x14 << 8) | (x14 >>> 24); x10 = (x10 + x14) | 0; x6 ^= x10; x6 = (x6 << 7) | (x6 >>> 25);
+      x3 = (x3 + x7) | 0; x15 ^= x3; x15 = (x15 << 16) | (x15 >>> 16); x11 = (x11 + x15) | 0; x7 ^= x11; x7 = (x7 << 12) | (x7 >>> 20);
+      x3 = (x3 + x7) | 0; x15 ^= x3; x15 = (x15 << 8) | (x15 >>> 24); x11 = (x11 + x15) | 0; x7 ^= x11; x7 = (x7 << 7) | (x7 >>> 25);
+      x0 = (x0 + x5) | 0; x15 ^= x0; x15 = (x15 << 16) | (x15 >>> 16); x10 = (x10 + x15) | 0; x5 ^= x10; x5 = (x5 << 12) | (x5 >>> 20);
+      x0 = (x0 + x5) | 0; x15 ^= x0; x15 = (x15 << 8) | (x15 >>> 24); x10 = (x10 + x15) | 0; x5 ^= x10; x5 = (x5 << 7) | (x5 >>> 25);
+      x1 = (x1 + x6) | 0; x12 ^= x1; x12 = (x12 << 16) | (x12 >>> 16); x11 = (x11 + x12) | 0; x6 ^= x11; x6 = (x6 << 12) | (x6 >>> 20);
+      x1 = (x1 + x6) | 0; x12 ^= x1; x12 = (x12 << 8) | (x12 >>> 24); x11 = (x11 + x12) | 0; x6 ^= x11; x6 = (x6 << 7) | (x6 >>> 25);
+      x2 = (x2 + x7) | 0; x13 ^= x2; x13 = (x13 << 16) | (x13 >>> 16); x8 = (x8 + x13) | 0; x7 ^= x8; x7 = (x7 << 12) | (x7 >>> 20);
+      x2 = (x2 + x7) | 0; x13 ^= x2; x13 = (x13 << 8) | (x13 >>> 24); x8 = (x8 + x13) | 0; x7 ^= x8; x7 = (x7 << 7) | (x7 >>> 25);
+      x3 = (x3 + x4) | 0; x14 ^= x3; x14 = (x14 << 16) | (x14 >>> 16); x9 = (x9 + x14) | 0; x4 ^= x9; x4 = (x4 << 12) | (x4 >>> 20);
+      x3 = (x3 + x4) | 0; x14 ^= x3; x14 = (x14 << 8) | (x14 >>> 24); x9 = (x9 + x14) | 0; x4 ^= x9; x4 = (x4 << 7) | (x4 >>> 25);
     }
     const output = this.words;
-    output[0] = x0 + input[0]!;
-    output[1] = x1 + input[1]!;
-    output[2] = x2 + input[2]!;
-    output[3] = x3 + input[3]!; // prettier-ignore
-    output[4] = x4 + input[4]!;
-    output[5] = x5 + input[5]!;
-    output[6] = x6 + input[6]!;
-    output[7] = x7 + input[7]!; // prettier-ignore
-    output[8] = x8 + input[8]!;
-    output[9] = x9 + input[9]!;
-    output[10] = x10 + input[10]!;
-    output[11] = x11 + input[11]!; // prettier-ignore
-    output[12] = x12 + input[12]!;
-    output[13] = x13 + input[13]!;
-    output[14] = x14 + input[14]!;
-    output[15] = x15 + input[15]!; // prettier-ignore
+    // prettier-ignore
+    {
+      output[0] = x0 + input[0]!; output[1] = x1 + input[1]!; output[2] = x2 + input[2]!; output[3] = x3 + input[3]!;
+      output[4] = x4 + input[4]!; output[5] = x5 + input[5]!; output[6] = x6 + input[6]!; output[7] = x7 + input[7]!;
+      output[8] = x8 + input[8]!; output[9] = x9 + input[9]!; output[10] = x10 + input[10]!; output[11] = x11 + input[11]!;
+      output[12] = x12 + input[12]!; output[13] = x13 + input[13]!; output[14] = x14 + input[14]!; output[15] = x15 + input[15]!;
+    }
     this.state[12] = input[12]! + 1;
     this.used = 0;
   }
