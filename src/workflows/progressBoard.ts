@@ -50,7 +50,7 @@ export class ProgressBoard {
 
   enter(report: StageReport): void {
     this.seen = Date.now();
-    if (this.stage.tasks > 0) this.finishedStages.unshift(this.row(`took ${this.seconds()} s`));
+    if (this.stage.tasks > 0) this.finishedStages.unshift(this.row(`took ${this.seconds().toFixed(1)} s`));
     this.stage = report;
     for (const warning of report.warnings ?? []) this.warnings.push('', `Warning: ${warning}`);
     this.stageStart = Date.now();
