@@ -7,7 +7,7 @@ import { WorkDamaged } from '../../src/errors.js';
 import { describe as describeDataset } from '../../src/formats/describe.js';
 import { writeDataset } from '../../src/formats/writeDataset.js';
 import type { TaskReport } from '../../src/shuffle/checkpoint.js';
-import { cleanUp } from '../../src/shuffle/cleanUp.js';
+import { cleanUp, forgetTasks } from '../../src/shuffle/cleanUp.js';
 import { commitShuffle, completePass, type ShuffleResult } from '../../src/shuffle/commit.js';
 import { parseShuffleInput } from '../../src/shuffle/input.js';
 import { prepareShuffle, type Prepared } from '../../src/shuffle/prepare.js';
@@ -171,6 +171,16 @@ describe('durability of a shuffle', function () {
     assert.equal((await prepare()).completed, undefined);
     const { done } = await runUpTo(1);
     assert.equal(done[1], 1);
+    await carryOut();
+    await checkFinished();
+  });
+
+  it('tasks that are forgotten are done again, and only those', async () => {
+    const { run } = await runUpTo(1);
+    await forgetTasks(bucket.store, run, 1, [0, 2], signal);
+    assert.equal((await prepare()).completed, undefined);
+    const { done } = await runUpTo(1);
+    assert.equal(done[1], 2);
     await carryOut();
     await checkFinished();
   });
