@@ -9,7 +9,7 @@ import type { StackEnvironment } from '../../src/stack/embeddedStack.js';
 import { WorkerPool } from '../../src/stack/workerPool.js';
 import { formatPrefix, type Prefix } from '../../src/storage/uri.js';
 import { FaultProxy } from './faultProxy.js';
-import { sharedServers } from './stack.js';
+import { killWorkers, sharedServers } from './stack.js';
 import { openTestBucket, type TestBucket } from './testBucket.js';
 
 /** The real sample, cut into small blocks and shards: 8,192 records of 1,168 bytes, 128 blocks, 16 output shards. */
@@ -30,6 +30,8 @@ export class ShuffleBench {
 
   static async open(): Promise<ShuffleBench> {
     const { environment } = await sharedServers();
+    // Workers that other tests left would do part of the work, past the proxy.
+    await killWorkers('SIGTERM');
     const connection = await Connection.connect({ address: environment.TEMPORAL_ADDRESS });
     const bucket = await openTestBucket();
     const sample = bucket.newPlace();

@@ -36,10 +36,11 @@ export async function startWorkers(count: number): Promise<void> {
   if (failure instanceof Error) throw failure;
 }
 
-/** Ends all workers of the shared stack and waits until they are gone; `startWorkers` starts others. */
+/** Ends all workers of the shared stack and waits until they are gone; `startWorkers` and `sharedStack` start others. */
 export async function killWorkers(signal: NodeJS.Signals): Promise<void> {
   await Promise.all(pools.map((pool) => pool.kill(signal)));
   pools = [];
+  firstWorkers = undefined;
 }
 
 async function start(): Promise<EmbeddedStack> {
