@@ -1,7 +1,7 @@
 import { ObjectChanged, ShardInvalid } from '../errors.js';
 import type { CallOptions, ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix, type Prefix } from '../storage/uri.js';
-import { forEachConcurrently } from './concurrently.js';
+import { forEachConcurrently } from '../concurrently.js';
 import type { Dataset, Shard } from './dataset.js';
 import { codecOf, shardColumnOffsets, type Codec } from './encoding.js';
 import { readShardHeader } from './readShardHeader.js';

@@ -3,7 +3,7 @@ import type { CallOptions, ListedObject, ObjectStore } from '../storage/objectSt
 import { checkFinished } from './unfinished.js';
 import { formatPrefix, relativeKeyFault, type Prefix } from '../storage/uri.js';
 import { packedOffsets } from './columns.js';
-import { forEachConcurrently } from './concurrently.js';
+import { forEachConcurrently } from '../concurrently.js';
 import { datasetFormat, type Column, type Dataset, type Encoding, type Shard } from './dataset.js';
 import { datasetFault } from './datasetRules.js';
 import { codecOf, type Codec } from './encoding.js';

@@ -8,7 +8,7 @@ import {
 } from '../storage/objectStore.js';
 import { formatPrefix, relativeKeyFault, type Prefix } from '../storage/uri.js';
 import { compareWithObject } from './compareFile.js';
-import { Budget, forEachConcurrently } from './concurrently.js';
+import { Budget, forEachConcurrently } from '../concurrently.js';
 import { findFiles, withFile, type LocalEntry, type LocalFile } from './localFiles.js';
 import { compareText } from './shardHeader.js';
 

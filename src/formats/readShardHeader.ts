@@ -1,5 +1,5 @@
 import type { ByteRange, CallOptions, ObjectHead, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
-import { Budget } from './concurrently.js';
+import { Budget } from '../concurrently.js';
 import type { Codec } from './encoding.js';
 import type { ShardHeader } from './shardHeader.js';
 

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { forEachConcurrently } from '../formats/concurrently.js';
+import { forEachConcurrently } from '../concurrently.js';
 import { canonicalJson } from '../json.js';
 import type { Json } from '../json.js';
 import type { ObjectStore } from '../storage/objectStore.js';

@@ -1,7 +1,7 @@
 import { DatasetConflict, RecordsUnaccounted, WorkDamaged } from '../errors.js';
 import { datasetFormat } from '../formats/dataset.js';
 import type { Dataset, Shard } from '../formats/dataset.js';
-import { forEachConcurrently } from '../formats/concurrently.js';
+import { forEachConcurrently } from '../concurrently.js';
 import { parseDataset, readDatasetText } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import type { ObjectStore } from '../storage/objectStore.js';

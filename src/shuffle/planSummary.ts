@@ -11,7 +11,8 @@ import { planDigest } from './plan.js';
 import { planShuffle } from './prepare.js';
 import { trailerBytes } from './segment.js';
 import { rowsBefore } from './shape.js';
-import { planReads, readBytes } from './source.js';
+import { readBytes } from './reading.js';
+import { planReads } from './readRows.js';
 import { uniformityBound } from './uniformityBound.js';
 
 export interface PassSummary {

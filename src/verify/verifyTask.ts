@@ -3,7 +3,7 @@ import { columnBytes, firstRows, recordBytes, shardColumnOffsets } from '../form
 import { ColumnarFile } from '../shuffle/columnarFile.js';
 import { MultisetDigest } from '../shuffle/recordHash.js';
 import type { Pause } from '../shuffle/recordTarget.js';
-import { readRows } from '../shuffle/source.js';
+import { readRows } from '../shuffle/readRows.js';
 import { combineCrc32 } from '../storage/crc32.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';

@@ -12,7 +12,7 @@ import { layoutOf, shapeOf } from '../../src/shuffle/layout.js';
 import { datasetOfSize, summarizePlan } from '../../src/shuffle/planSummary.js';
 import { planShuffle } from '../../src/shuffle/prepare.js';
 import { rowsBefore } from '../../src/shuffle/shape.js';
-import { planReads } from '../../src/shuffle/source.js';
+import { planReads } from '../../src/shuffle/readRows.js';
 
 const place = { bucket: 'bucket', prefix: 'p/' };
 

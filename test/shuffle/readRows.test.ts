@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Column, Dataset } from '../../src/formats/dataset.js';
-import { planReads, readBytes, readRows } from '../../src/shuffle/source.js';
+import { readBytes } from '../../src/shuffle/reading.js';
+import { planReads, readRows } from '../../src/shuffle/readRows.js';
 import type { ObjectStore } from '../../src/storage/objectStore.js';
 
 const place = { bucket: 'b', prefix: 'in/' };

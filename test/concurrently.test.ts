@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Budget, forEachConcurrently } from '../../src/formats/concurrently.js';
+import { Budget, forEachConcurrently } from '../src/concurrently.js';
 
 describe('forEachConcurrently', () => {
   it('takes every item once, in order, at most so many at a time', async () => {

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Runs `task` for every item, at most `limit` at a time, started in the items' order. The first failure aborts the
  * others and is thrown when all have ended, so nothing goes on behind the caller's back.
@@ -11,6 +13,8 @@ export async function forEachConcurrently<T>(
 ): Promise<void> {
   const stop = new AbortController();
   const linked = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  // Every item's requests listen to it; Node takes more than ten listeners for a leak.
+  setMaxListeners(0, linked);
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let failure: { readonly error: unknown } | undefined;
 

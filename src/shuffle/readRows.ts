@@ -1,0 +1,105 @@
+import type { Dataset } from '../formats/dataset.js';
+import { columnBytes, locateRows, shardColumnOffsets } from '../formats/encoding.js';
+import type { ByteRange, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
+import type { Prefix } from '../storage/uri.js';
+import { readBytes, readEach } from './reading.js';
+import type { ReadOptions } from './reading.js';
+import type { RecordTarget } from './recordTarget.js';
+
+/** Ranges with a smaller gap between them are read as one: the bytes cost less than a request. */
+const coalescedGap = 64 * 1024;
+
+/** The rows of one column that lie together in a shard file. */
+interface ColumnSpan {
+  readonly inRecord: number;
+  readonly rowBytes: number;
+  readonly start: number;
+  readonly end: number;
+  /** Record whose entry stands at `start`. */
+  readonly firstRecord: number;
+}
+
+interface Read {
+  readonly object: ObjectLocation;
+  readonly etag: string;
+  readonly range: ByteRange;
+  readonly spans: readonly ColumnSpan[];
+}
+
+/**
+ * Reads rows [firstRow, firstRow + rows) of a dataset, whatever shards they lie in; the first one becomes record 0.
+ * @throws ObjectMissing or ObjectChanged when a shard is not the one that dataset.json describes
+ */
+export async function readRows(
+  store: ObjectStore,
+  place: Prefix,
+  dataset: Dataset,
+  firstRow: number,
+  rows: number,
+  target: RecordTarget,
+  options: ReadOptions,
+): Promise<void> {
+  await readEach(planReads(place, dataset, firstRow, rows), options.signal, async (read, buffer, signal) => {
+    const { range, spans } = read;
+    const bytes = buffer.subarray(0, range.end - range.start);
+    await store.readInto(read.object, range, bytes, { ifMatch: read.etag, signal });
+    for (const span of spans) placeSpan(span, range, bytes, target);
+    options.onBytes(bytes.length);
+  });
+}
+
+/** The GETs that `readRows` sends. */
+export function planReads(place: Prefix, dataset: Dataset, firstRow: number, rows: number): Read[] {
+  const reads: Read[] = [];
+  const widths = dataset.columns.map(columnBytes);
+  let record = 0;
+  for (const { shardIndex, rowInShard, rows: count } of locateRows(dataset, firstRow, rows)) {
+    const shard = dataset.shards[shardIndex]!;
+    const offsets = shardColumnOffsets(dataset, shard);
+    let inRecord = 0;
+    const spans: ColumnSpan[] = [];
+    for (const [column, rowBytes] of widths.entries()) {
+      const start = offsets[column]! + rowInShard * rowBytes;
+      if (rowBytes > 0) spans.push({ inRecord, rowBytes, start, end: start + count * rowBytes, firstRecord: record });
+      inRecord += rowBytes;
+    }
+    const object = { bucket: place.bucket, key: place.prefix + shard.key };
+    for (const range of coveringRanges(spans)) {
+      reads.push({
+        object,
+        etag: shard.etag,
+        range,
+        spans: spans.filter((span) => span.start < range.end && span.end > range.start),
+      });
+    }
+    record += count;
+  }
+  return reads;
+}
+
+/** Ranges of at most `readBytes` that cover all spans. */
+function coveringRanges(spans: readonly ColumnSpan[]): ByteRange[] {
+  const joined: { start: number; end: number }[] = [];
+  for (const span of [...spans].sort((a, b) => a.start - b.start)) {
+    const last = joined.at(-1);
+    if (last && span.start - last.end <= coalescedGap) last.end = Math.max(last.end, span.end);
+    else joined.push({ start: span.start, end: span.end });
+  }
+  const ranges: ByteRange[] = [];
+  for (const { start, end } of joined) {
+    for (let at = start; at < end; at += readBytes) ranges.push({ start: at, end: Math.min(at + readBytes, end) });
+  }
+  return ranges;
+}
+
+/** Hands out the part of a column that a range holds; a row may begin or end outside of it. */
+function placeSpan(span: ColumnSpan, range: ByteRange, bytes: Uint8Array, target: RecordTarget): void {
+  const end = Math.min(span.end, range.end);
+  for (let at = Math.max(span.start, range.start); at < end;) {
+    const row = Math.floor((at - span.start) / span.rowBytes);
+    const inRow = at - span.start - row * span.rowBytes;
+    const next = Math.min(at + span.rowBytes - inRow, end);
+    target.write(span.firstRecord + row, span.inRecord + inRow, bytes, at - range.start, next - range.start);
+    at = next;
+  }
+}
