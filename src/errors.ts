@@ -215,3 +215,33 @@ export class TemporalUnreachable extends RiffleError {
 export class ShuffleUnfinished extends RiffleError {
   readonly code = 'ShuffleUnfinished';
 }
+
+/** A task needs more memory than a worker process may use at all. */
+export class WorkerTooSmall extends RiffleError {
+  readonly code = 'WorkerTooSmall';
+  override readonly refusal = false;
+}
+
+/** A task got no further for a while, and its attempt was given up; another attempt may get through. */
+export class TaskStalled extends RiffleError {
+  readonly code = 'TaskStalled';
+  override readonly retryable = true;
+  override readonly refusal = false;
+}
+
+/** An error of riffle that was raised in another thread: the same to everyone who looks at its fields. */
+export class ForwardedError extends RiffleError {
+  readonly code: string;
+  override readonly retryable: boolean;
+  override readonly refusal: boolean;
+
+  constructor(
+    message: string,
+    { code, fields, retryable, refusal }: Pick<RiffleError, 'code' | 'fields' | 'retryable' | 'refusal'>,
+  ) {
+    super(message, fields);
+    this.code = code;
+    this.retryable = retryable;
+    this.refusal = refusal;
+  }
+}

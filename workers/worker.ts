@@ -2,6 +2,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { hostname } from 'node:os';
 import { createActivities } from '../src/activities/index.js';
+import { ThreadPool } from '../src/dataPlane/threadPool.js';
 import { createS3Store } from '../src/storage/s3.js';
 import { taskQueue } from '../src/workflows/contract.js';
 import { workflowBundlePath } from './workflowBundle.js';
@@ -17,13 +18,14 @@ async function main(): Promise<void> {
   const config = loadClientConnectConfig();
   const connection = await NativeConnection.connect(config.connectionOptions);
   const store = createS3Store();
+  const threads = new ThreadPool({ threads: settings.slots, memory: settings.memory });
   const worker = await Worker.create({
     connection,
     namespace: config.namespace ?? 'default',
     taskQueue,
     identity: `riffle/all/${settings.slots}@${hostname()}:${process.pid}`,
     workflowBundle: { codePath: workflowBundlePath },
-    activities: createActivities(store, settings.heartbeatTimeout),
+    activities: createActivities(store, threads, settings.heartbeatTimeout),
     // Two more than there are slots for data, so that short look-ups never wait behind long tasks.
     maxConcurrentActivityTaskExecutions: settings.slots + 2,
     maxCachedWorkflows: 200,
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
   try {
     await running;
   } finally {
+    await threads.close();
     store.close();
     await connection.close();
   }

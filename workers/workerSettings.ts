@@ -1,6 +1,8 @@
 import { InvalidInput } from '../src/errors.js';
 
 export interface WorkerSettings {
+  /** Bytes that all data tasks together may hold. */
+  readonly memory: number;
   /** Data tasks at once. */
   readonly slots: number;
   /** Milliseconds without a heartbeat after which an attempt counts as lost. */
@@ -12,9 +14,11 @@ export interface WorkerSettings {
 }
 
 const defaultMemory = 4 * 1024 ** 3;
+/** Fewer threads than that would leave cores idle while tasks wait for S3; more would hold memory for nothing. */
+const slotMemory = 512 * 1024 ** 2;
 
 /**
- * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per GiB, 1 to 4), and the timing, which
+ * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per 512 MiB, 1 to 4), and the timing, which
  * `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT`
  * [10s].
  * @throws InvalidInput
@@ -25,7 +29,8 @@ export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
     throw new InvalidInput(`RIFFLE_WORKER_MEMORY is ${environment.RIFFLE_WORKER_MEMORY}: write a number of bytes.`);
   }
   return {
-    slots: Math.min(4, Math.max(1, Math.floor(memory / 1024 ** 3))),
+    memory,
+    slots: Math.min(4, Math.max(1, Math.floor(memory / slotMemory))),
     heartbeatTimeout: seconds(environment, 'RIFFLE_HEARTBEAT_TIMEOUT', 30),
     heartbeatThrottle: seconds(environment, 'RIFFLE_HEARTBEAT_THROTTLE', 10),
     stickyTimeout: seconds(environment, 'RIFFLE_STICKY_TIMEOUT', 10),

@@ -1,7 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { AccessDenied, RiffleError } from '../errors.js';
+import { RiffleError } from '../errors.js';
 
 const heartbeatMilliseconds = 1000;
 
@@ -62,7 +62,7 @@ function toFailure(error: unknown, refusal: boolean): unknown {
     return ApplicationFailure.create({ type: 'Unexpected', message: String(cause), cause });
   }
   // Credentials that worked when the run was admitted have expired, or their source has a moment's trouble.
-  const retryable = error.retryable || (error instanceof AccessDenied && !refusal);
+  const retryable = error.retryable || (error.code === 'AccessDenied' && !refusal);
   return ApplicationFailure.create({
     type: error.code,
     message: error.message,

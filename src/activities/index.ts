@@ -1,3 +1,4 @@
+import type { ThreadPool } from '../dataPlane/threadPool.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { admissionActivities } from './admission.js';
 import type { AdmissionActivities } from './admission.js';
@@ -9,7 +10,14 @@ import type { VerifyActivities } from './verify.js';
 /** All activities that a worker offers. */
 export type Activities = AdmissionActivities & ShuffleActivities & VerifyActivities;
 
-/** @param heartbeatTimeout milliseconds after which an attempt without heartbeat counts as lost */
-export function createActivities(store: ObjectStore, heartbeatTimeout: number): Activities {
-  return { ...admissionActivities(heartbeatTimeout), ...shuffleActivities(store), ...verifyActivities(store) };
+/**
+ * @param threads do the work on data
+ * @param heartbeatTimeout milliseconds after which an attempt without heartbeat counts as lost
+ */
+export function createActivities(store: ObjectStore, threads: ThreadPool, heartbeatTimeout: number): Activities {
+  return {
+    ...admissionActivities(heartbeatTimeout),
+    ...shuffleActivities(store, threads),
+    ...verifyActivities(store, threads),
+  };
 }

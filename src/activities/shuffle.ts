@@ -4,14 +4,14 @@ import { commitShuffle, completePass } from '../shuffle/commit.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
 import { prepareShuffle } from '../shuffle/prepare.js';
-import { loadRun } from '../shuffle/run.js';
+import { decodePlanFile, readPlanFile } from '../shuffle/run.js';
 import type { ShuffleRun } from '../shuffle/run.js';
-import { runTask } from '../shuffle/task.js';
+import type { ThreadPool } from '../dataPlane/threadPool.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
 import type { RunReference, TaskCall, TaskOutcome, Totals } from '../workflows/contract.js';
 import { attempt } from './attempt.js';
-import { Recent } from './recent.js';
+import { Recent } from '../recent.js';
 
 /** What is left to do of a shuffle. */
 export interface ShuffleAgenda {
@@ -43,11 +43,14 @@ export interface ShuffleActivities {
 /** Runs whose plans a worker keeps at hand. */
 const keptRuns = 4;
 
-export function shuffleActivities(store: ObjectStore): ShuffleActivities {
+export function shuffleActivities(store: ObjectStore, threads: ThreadPool): ShuffleActivities {
+  const files = new Recent<Uint8Array>(keptRuns);
   const runs = new Recent<ShuffleRun>(keptRuns);
   // Without the signal of the task that happens to come first: others wait for the same plan.
+  const planFile = (reference: RunReference): Promise<Uint8Array> =>
+    files.get(nameOf(reference), () => sharedPlanFile(store, reference));
   const open = (reference: RunReference): Promise<ShuffleRun> =>
-    runs.get(`${reference.output} ${reference.plan}`, () => openRun(store, reference));
+    runs.get(nameOf(reference), async () => openRun(await planFile(reference), reference));
 
   return {
     prepareShuffle: (input) =>
@@ -69,13 +72,8 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
         { refusal: true },
       ),
 
-    runShuffleTask: ({ scope, pass, task, redo }) =>
-      attempt(async (control) => {
-        const run = await open(scope);
-        const input = parsePrefix(scope.input);
-        const { report, skipped } = await runTask(run, pass, task, redo, { store, input, ...control });
-        return { records: report.records, digest: report.digest, skipped };
-      }),
+    runShuffleTask: (call) =>
+      attempt(async (control) => threads.run({ kind: 'shuffle', call, planFile: await planFile(call.scope) }, control)),
 
     completeShufflePass: (reference, pass, { records, digest }, keepIntermediates) =>
       attempt(async ({ signal }) => {
@@ -93,12 +91,31 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
   };
 }
 
-async function openRun(store: ObjectStore, reference: RunReference): Promise<ShuffleRun> {
-  const run = await loadRun(store, parsePrefix(reference.output));
-  if (run?.planDigest === reference.plan) return run;
-  throw new PlanDamaged(
-    `${reference.output}/_riffle/plan.json is ${run ? 'another plan' : 'gone'} while a shuffle with plan ` +
-      `${reference.plan} runs. Restore it, or start the workflow again.`,
+function nameOf({ output, plan }: RunReference): string {
+  return `${output} ${plan}`;
+}
+
+/** plan.json in memory that all threads see. */
+async function sharedPlanFile(store: ObjectStore, reference: RunReference): Promise<Uint8Array> {
+  const data = await readPlanFile(store, parsePrefix(reference.output));
+  if (!data) throw notThePlan(reference, 'gone');
+  openRun(data, reference);
+  const shared = new Uint8Array(new SharedArrayBuffer(data.length));
+  shared.set(data);
+  return shared;
+}
+
+function openRun(planFile: Uint8Array, reference: RunReference): ShuffleRun {
+  // A text decoder takes no shared memory.
+  const run = decodePlanFile(planFile.slice(), parsePrefix(reference.output));
+  if (run.planDigest === reference.plan) return run;
+  throw notThePlan(reference, 'another plan');
+}
+
+function notThePlan(reference: RunReference, what: string): PlanDamaged {
+  return new PlanDamaged(
+    `${reference.output}/_riffle/plan.json is ${what} while a shuffle with plan ${reference.plan} runs. Restore it, or ` +
+      'start the workflow again.',
     { output: reference.output },
   );
 }

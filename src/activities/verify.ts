@@ -1,12 +1,13 @@
 import { WorkDamaged } from '../errors.js';
+import type { ThreadPool } from '../dataPlane/threadPool.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import type { Verdict } from '../verify/verdict.js';
-import { encodePart, readPart, VerifyRun } from '../verify/verifyRun.js';
+import { readPart, VerifyRun } from '../verify/verifyRun.js';
 import type { VerifyInput } from '../verify/verifyRun.js';
 import type { VerifyPart } from '../verify/verifyTask.js';
 import type { TaskCall, TaskOutcome, VerifyReference } from '../workflows/contract.js';
 import { attempt } from './attempt.js';
-import { Recent } from './recent.js';
+import { Recent } from '../recent.js';
 
 export interface VerifyActivities {
   prepareVerify(input: VerifyInput): Promise<{ tasks: number; bytes: number; datasets: string }>;
@@ -20,7 +21,7 @@ export interface VerifyActivities {
 /** Verifications whose datasets a worker keeps at hand. */
 const keptRuns = 2;
 
-export function verifyActivities(store: ObjectStore): VerifyActivities {
+export function verifyActivities(store: ObjectStore, threads: ThreadPool): VerifyActivities {
   const runs = new Recent<VerifyRun>(keptRuns);
   // Without the signal of the task that happens to come first: others wait for the same datasets.
   const open = (reference: VerifyReference): Promise<VerifyRun> =>
@@ -37,15 +38,7 @@ export function verifyActivities(store: ObjectStore): VerifyActivities {
         { refusal: true },
       ),
 
-    runVerifyTask: ({ scope, task, redo }) =>
-      attempt(async (control) => {
-        const run = await open(scope);
-        const done = redo ? undefined : await readPart(store, run, task, control.signal);
-        const part = done ?? (await run.runTask(task, { store, ...control }));
-        control.signal.throwIfAborted();
-        if (!done) await store.put(run.partLocation(task), [encodePart(part)], { signal: control.signal });
-        return { records: part.records, digest: part.digest, skipped: done !== undefined };
-      }),
+    runVerifyTask: (call) => attempt((control) => threads.run({ kind: 'verify', call }, control)),
 
     judgeVerify: (reference) =>
       attempt(async ({ signal, pause }) => {

@@ -7,7 +7,7 @@ import { demo } from './demo.js';
 import { describeCommand } from './describe.js';
 import type { DescribeCommandOptions } from './describe.js';
 import { dev } from './dev.js';
-import { packageFolder } from '../stack/packageFolder.js';
+import { packageFolder } from '../packageFolder.js';
 import { loadEnvironment } from './environment.js';
 import { InvalidInput } from '../errors.js';
 import { present } from './output.js';

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { WorkMemory } from '../memory/workMemory.js';
 import { formatSize } from '../sizes.js';
 import { createS3Store } from '../storage/s3.js';
 import type { Verdict } from '../verify/verdict.js';
@@ -18,10 +19,11 @@ export async function verifyCommand(input: string, output: string): Promise<Outc
   try {
     const run = await VerifyRun.open(store, parsed, signal);
     const pause = async (): Promise<void> => void (await setImmediate());
+    const memory = new WorkMemory();
     const parts: VerifyPart[] = [];
     const onBytes = progress(run.bytes);
     for (let task = 0; task < run.taskCount; task++) {
-      parts.push(await run.runTask(task, { store, signal, onBytes, pause }));
+      parts.push(await run.runTask(task, { store, memory, signal, onBytes, pause, reserve: () => Promise.resolve() }));
     }
     return verdictOutcome(await run.judge(parts, pause));
   } finally {

@@ -28,19 +28,16 @@ export interface NodeRun {
  * right and keeps the sequence otherwise.
  */
 export class Arranger {
-  /** As long as the capacity; free for other use when all is arranged. */
-  readonly scratch: Uint32Array;
   private readonly stream: RandomStream;
   private sinceStep = 0;
 
-  /** @param capacity the largest number of records of a node */
+  /** @param scratch as long as the largest number of records of a node; free for other use when all is arranged */
   constructor(
     private readonly table: CountTable,
     seed: string,
-    capacity: number,
+    private readonly scratch: Uint32Array,
   ) {
     this.stream = new RandomStream(masterKey(seed));
-    this.scratch = new Uint32Array(capacity);
   }
 
   /**

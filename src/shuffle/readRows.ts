@@ -2,8 +2,9 @@ import type { Dataset } from '../formats/dataset.js';
 import { columnBytes, locateRows, shardColumnOffsets } from '../formats/encoding.js';
 import type { ByteRange, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
+import type { WorkMemory } from '../memory/workMemory.js';
 import { readBytes, readEach } from './reading.js';
-import type { ReadOptions } from './reading.js';
+import type { ReadBuffers, ReadOptions } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 
 /** Ranges with a smaller gap between them are read as one: the bytes cost less than a request. */
@@ -19,31 +20,38 @@ interface ColumnSpan {
   readonly firstRecord: number;
 }
 
-interface Read {
+/** One GET, and what it holds. */
+export interface Read {
   readonly object: ObjectLocation;
   readonly etag: string;
   readonly range: ByteRange;
   readonly spans: readonly ColumnSpan[];
 }
 
+/** Bytes of the largest read of `planReads`. */
+export function largestRead(reads: readonly Read[]): number {
+  return reads.reduce((largest, { range }) => Math.max(largest, range.end - range.start), 0);
+}
+
 /**
- * Reads rows [firstRow, firstRow + rows) of a dataset, whatever shards they lie in; the first one becomes record 0.
+ * Reads rows of a dataset, whatever shards they lie in.
+ * @param reads of `planReads`; its first row becomes record 0
+ * @param buffers with room for the largest of them
  * @throws ObjectMissing or ObjectChanged when a shard is not the one that dataset.json describes
  */
 export async function readRows(
   store: ObjectStore,
-  place: Prefix,
-  dataset: Dataset,
-  firstRow: number,
-  rows: number,
+  reads: readonly Read[],
+  memory: WorkMemory,
+  buffers: ReadBuffers,
   target: RecordTarget,
   options: ReadOptions,
 ): Promise<void> {
-  await readEach(planReads(place, dataset, firstRow, rows), options.signal, async (read, buffer, signal) => {
+  await readEach(reads, buffers, options.signal, async (read, buffer, signal) => {
     const { range, spans } = read;
-    const bytes = buffer.subarray(0, range.end - range.start);
+    const bytes = memory.view(buffer, range.end - range.start);
     await store.readInto(read.object, range, bytes, { ifMatch: read.etag, signal });
-    for (const span of spans) placeSpan(span, range, bytes, target);
+    for (const span of spans) placeSpan(span, range, buffer, target);
     options.onBytes(bytes.length);
   });
 }
@@ -87,19 +95,27 @@ function coveringRanges(spans: readonly ColumnSpan[]): ByteRange[] {
   }
   const ranges: ByteRange[] = [];
   for (const { start, end } of joined) {
-    for (let at = start; at < end; at += readBytes) ranges.push({ start: at, end: Math.min(at + readBytes, end) });
+    // Cut where S3 cuts: at multiples of the parts of the object.
+    for (let at = start; at < end;) {
+      const next = Math.min((Math.floor(at / readBytes) + 1) * readBytes, end);
+      ranges.push({ start: at, end: next });
+      at = next;
+    }
   }
   return ranges;
 }
 
-/** Hands out the part of a column that a range holds; a row may begin or end outside of it. */
-function placeSpan(span: ColumnSpan, range: ByteRange, bytes: Uint8Array, target: RecordTarget): void {
+/** Hands out the part of a column that a range holds: whole rows at once; the first and the last may be cut. */
+function placeSpan(span: ColumnSpan, range: ByteRange, buffer: number, target: RecordTarget): void {
+  const { rowBytes } = span;
   const end = Math.min(span.end, range.end);
   for (let at = Math.max(span.start, range.start); at < end;) {
-    const row = Math.floor((at - span.start) / span.rowBytes);
-    const inRow = at - span.start - row * span.rowBytes;
-    const next = Math.min(at + span.rowBytes - inRow, end);
-    target.write(span.firstRecord + row, span.inRecord + inRow, bytes, at - range.start, next - range.start);
-    at = next;
+    const row = Math.floor((at - span.start) / rowBytes);
+    const inRow = at - span.start - row * rowBytes;
+    const whole = inRow === 0 ? Math.floor((end - at) / rowBytes) : 0;
+    const count = Math.max(1, whole);
+    const length = whole > 0 ? rowBytes : Math.min(rowBytes - inRow, end - at);
+    target.place(span.firstRecord + row, count, span.inRecord + inRow, buffer + at - range.start, rowBytes, length);
+    at += whole > 0 ? whole * rowBytes : length;
   }
 }

@@ -1,9 +1,10 @@
 import { crc32 } from 'node:zlib';
 import { ObjectChanged, ObjectMissing } from '../errors.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
-import type { IncomingSegment } from './incoming.js';
+import type { IncomingSegment, SegmentRun } from './incoming.js';
+import type { WorkMemory } from '../memory/workMemory.js';
 import { readBytes, readEach } from './reading.js';
-import type { ReadOptions } from './reading.js';
+import type { ReadBuffers, ReadOptions } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 import { checkTrailer, trailerBytes } from './segment.js';
 import type { SegmentIdentity } from './segment.js';
@@ -24,6 +25,8 @@ export async function readSegments(
   store: ObjectStore,
   segments: readonly IncomingSegment[],
   width: number,
+  memory: WorkMemory,
+  buffers: ReadBuffers,
   identify: (segment: IncomingSegment) => { object: ObjectLocation; identity: SegmentIdentity },
   target: RecordTarget,
   options: ReadOptions,
@@ -31,10 +34,10 @@ export async function readSegments(
   const digests: string[] = [];
   const faults: SegmentFault[] = [];
   const filled = segments.filter((segment) => segment.records > 0);
-  await readEach(filled, options.signal, async (segment, buffer, signal) => {
+  await readEach(filled, buffers, options.signal, async (segment, buffer, signal) => {
     const { object, identity } = identify(segment);
     try {
-      const read = await readSegment(store, object, segment, width, identity, target, buffer, {
+      const read = await readSegment(store, object, segment, width, memory, buffer, identity, target, {
         ...options,
         signal,
       });
@@ -53,23 +56,26 @@ async function readSegment(
   object: ObjectLocation,
   segment: IncomingSegment,
   width: number,
+  memory: WorkMemory,
+  buffer: number,
   identity: SegmentIdentity,
   target: RecordTarget,
-  buffer: Uint8Array,
   options: ReadOptions,
 ): Promise<{ digest: string } | { fault: string }> {
-  const step = Math.max(1, Math.floor((readBytes - trailerBytes) / width));
-  const records = recordNumbers(segment);
+  const step = recordsPerRead(width);
+  const runs = new RunReader(segment);
   let crc = 0;
   for (let first = 0; first < segment.records; first += step) {
     const count = Math.min(step, segment.records - first);
     const last = first + count === segment.records;
     const start = segment.offset + first * width;
-    const bytes = growTo(buffer, count * width + (last ? trailerBytes : 0));
+    const bytes = memory.view(buffer, count * width + (last ? trailerBytes : 0));
     await store.readInto(object, { start, end: start + bytes.length }, bytes, { signal: options.signal });
     crc = crc32(bytes.subarray(0, count * width), crc);
-    for (let record = 0; record < count; record++) {
-      target.write(records.next().value!, 0, bytes, record * width, (record + 1) * width);
+    let source = buffer;
+    for (const run of runs.take(count)) {
+      target.place(run.first, run.records, 0, source, width, width);
+      source += run.records * width;
     }
     options.onBytes(bytes.length);
     if (last) return checkTrailer(bytes.subarray(count * width), identity, crc);
@@ -77,14 +83,36 @@ async function readSegment(
   throw new RangeError('A segment without records has no trailer to check');
 }
 
-/** The reader's numbers of a segment's records, in the order in which they stand in it. */
-function* recordNumbers(segment: IncomingSegment): Generator<number, undefined> {
-  for (const { first, records } of segment.runs) {
-    for (let record = first; record < first + records; record++) yield record;
-  }
-  return undefined;
+/** Whole records that one GET takes. */
+function recordsPerRead(width: number): number {
+  return Math.max(1, Math.floor((readBytes - trailerBytes) / width));
 }
 
-function growTo(buffer: Uint8Array, length: number): Uint8Array {
-  return length <= buffer.length ? buffer.subarray(0, length) : new Uint8Array(length);
+/** Bytes of the largest GET of `readSegments`. */
+export function largestSegmentRead(segments: readonly IncomingSegment[], width: number): number {
+  const records = segments.reduce((most, segment) => Math.max(most, segment.records), 0);
+  return Math.min(records, recordsPerRead(width)) * width + trailerBytes;
+}
+
+/** Hands out the numbers of a segment's records, in the order in which they stand in it. */
+class RunReader {
+  private index = 0;
+  private done = 0;
+
+  constructor(private readonly segment: IncomingSegment) {}
+
+  /** The next `count` records, as runs of consecutive numbers. */
+  *take(count: number): Generator<SegmentRun, void> {
+    while (count > 0) {
+      const run = this.segment.runs[this.index]!;
+      const records = Math.min(count, run.records - this.done);
+      if (records > 0) yield { first: run.first + this.done, records };
+      count -= records;
+      this.done += records;
+      if (this.done === run.records) {
+        this.index++;
+        this.done = 0;
+      }
+    }
+  }
 }

@@ -1,10 +1,14 @@
 import { forEachConcurrently } from '../concurrently.js';
+import type { WorkMemory } from '../memory/workMemory.js';
 
 /** The largest range of one GET. */
-export const readBytes = 16 * 1024 * 1024;
+export const readBytes = 8 * 1024 * 1024;
 
-/** Objects or ranges that a task reads at a time. */
-const concurrentReads = 4;
+/** Bytes that a task reads at a time. */
+const bytesInFlight = 4 * readBytes;
+
+/** Ranges that a task reads at a time: many where they are small, because each waits for its answer. */
+const mostReads = 16;
 
 export interface ReadOptions {
   readonly signal: AbortSignal;
@@ -12,19 +16,31 @@ export interface ReadOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
-/**
- * Reads all items, a few at a time, each into a buffer of `readBytes` that is used again for later ones. The first
- * error stops the others.
- */
+/** Buffers of a task's memory into which it reads. */
+export interface ReadBuffers {
+  readonly addresses: readonly number[];
+  /** Bytes of each. */
+  readonly bytes: number;
+}
+
+/** @param largest bytes of the task's largest read */
+export function takeReadBuffers(memory: WorkMemory, largest: number): ReadBuffers {
+  const bytes = Math.max(1, largest);
+  const count = Math.max(1, Math.min(mostReads, Math.floor(bytesInFlight / bytes)));
+  return { addresses: Array.from({ length: count }, () => memory.take(bytes)), bytes };
+}
+
+/** Reads all items, a few at a time, each into a buffer that is used again for later ones. The first error stops all. */
 export async function readEach<T>(
   items: Iterable<T>,
+  buffers: ReadBuffers,
   signal: AbortSignal,
-  read: (item: T, buffer: Uint8Array, signal: AbortSignal) => Promise<void>,
+  read: (item: T, buffer: number, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const buffers: Buffer[] = [];
-  await forEachConcurrently(items, concurrentReads, signal, async (item, stop) => {
-    const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(readBytes);
+  const free = [...buffers.addresses];
+  await forEachConcurrently(items, free.length, signal, async (item, stop) => {
+    const buffer = free.pop()!;
     await read(item, buffer, stop);
-    buffers.push(buffer);
+    free.push(buffer);
   });
 }

@@ -141,9 +141,17 @@ export async function loadRun(
   output: Prefix,
   signal?: AbortSignal,
 ): Promise<ShuffleRun | undefined> {
-  const location = planLocation(output);
-  const found = await store.readWhole(location, planLimit, { signal });
-  return found && decodePlanFile(found.data, output);
+  const data = await readPlanFile(store, output, signal);
+  return data && decodePlanFile(data, output);
+}
+
+/** The bytes of plan.json; undefined when there is none. */
+export async function readPlanFile(
+  store: ObjectStore,
+  output: Prefix,
+  signal?: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  return (await store.readWhole(planLocation(output), planLimit, { signal }))?.data;
 }
 
 export function decodePlanFile(data: Uint8Array, output: Prefix): ShuffleRun {

@@ -1,8 +1,8 @@
 import { sumDigests } from '../digests.js';
 import { ObjectConflict, RecordsUnaccounted, WorkDamaged } from '../errors.js';
-import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
-import type { PartedBuffer } from '../storage/partedBuffer.js';
-import { samePartedContent } from '../storage/sameContent.js';
+import type { WorkMemory } from '../memory/workMemory.js';
+import type { CheckedPart, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
+import { sameContent } from '../storage/sameContent.js';
 import type { Prefix } from '../storage/uri.js';
 import { Arranger } from './arrangement.js';
 import type { NodeRun } from './arrangement.js';
@@ -11,17 +11,29 @@ import type { TaskReport, WrittenObject } from './checkpoint.js';
 import { incoming } from './incoming.js';
 import type { Incoming } from './incoming.js';
 import type { ShuffleRun } from './run.js';
-import { readRows } from './readRows.js';
-import { readSegments } from './readSegments.js';
-import { ColumnarFile } from './columnarFile.js';
-import { finishWithPauses } from './steps.js';
+import { largestRead, planReads, readRows } from './readRows.js';
+import type { Read } from './readRows.js';
+import { largestSegmentRead, readSegments } from './readSegments.js';
+import { takeReadBuffers } from './reading.js';
+import type { ReadBuffers } from './reading.js';
+import { ColumnarFile, takeAssembly } from './columnarFile.js';
+import { PackedTarget } from './packedTarget.js';
+import { placement } from './placement.js';
+import { digestOf } from './recordHash.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
+import { labelBytes } from './planner.js';
+import { trailerBytes } from './segment.js';
 import { rowsBefore } from './shape.js';
-import { PackedTarget, placement, ShardsTarget } from './target.js';
+import { ShardsTarget } from './shardsTarget.js';
+import { finishWithPauses } from './steps.js';
 
 /** What a task works with besides its run. */
 export interface TaskContext {
   readonly store: ObjectStore;
+  /** Where the task may spread out; nobody else uses it meanwhile. */
+  readonly memory: WorkMemory;
+  /** Waits until the task may hold so many bytes; asked once, before the memory is used. */
+  readonly reserve: (bytes: number) => Promise<void>;
   /** Prefix of the input dataset. */
   readonly input: Prefix;
   readonly signal: AbortSignal;
@@ -57,95 +69,121 @@ export async function runTask(
 /** Reads one bucket of a row range, labels its records and writes them as one packed object, a segment per new bucket. */
 async function scatter(run: ShuffleRun, pass: number, task: number, context: TaskContext): Promise<TaskReport> {
   const { geometry, table, layout, recordBytes } = run;
+  const { memory, pause } = context;
   const work = geometry.scatterTask(pass, task);
   const input = incoming(table, geometry, pass, work.incoming, work.firstBlock, work.endBlock, recordBytes);
-  const order = identity(input.records);
-  const arranger = new Arranger(table, layout.seed, input.records);
+  await context.reserve(
+    input.records * (recordBytes + labelBytes) + (work.endBucket - work.firstBucket) * trailerBytes,
+  );
+  const [order, scratch] = takeOrder(memory, input.records);
+  const arranger = new Arranger(table, layout.seed, scratch);
   const labelling = arranger.label(order, input.nodes, geometry.scatterPass(pass).depth);
-  const runs = await finishWithPauses(labelling, context.pause);
+  const runs = await finishWithPauses(labelling, pause);
 
   const starts = segmentStarts(runs, (bucket) => geometry.bucket(pass, work.firstBucket + bucket).first);
-  const place = await finishWithPauses(
-    placement(order, arranger.scratch, Float64Array.from([...starts, input.records])),
-    context.pause,
-  );
-  const target = new PackedTarget(place, recordBytes);
-  const read = await readIncoming(run, pass, work.firstBlock, input, target, context);
-  const digests = await target.seal(
-    (group, records) => ({
+  const places = placement(order, scratch, Float64Array.from([...starts, input.records]));
+  const place = await finishWithPauses(places, pause);
+  const reading = planReading(run, pass, work.firstBlock, input, context);
+  const target = new PackedTarget(memory, place, recordBytes);
+  const read = await readIncoming(run, pass, input, reading, target, context);
+  const { parts, digests } = await target.seal(
+    (segment, records) => ({
       layout: run.layoutDigest,
       plan: run.planDigest,
       pass,
       task,
-      bucket: work.firstBucket + group,
+      bucket: work.firstBucket + segment,
       records,
     }),
-    context.pause,
+    pause,
   );
   const digest = sumDigests(digests);
   checkDigest(read.digest, digest, `task ${task} of pass ${pass}`);
 
   context.signal.throwIfAborted();
   const location = run.packedObject(pass, task);
-  const { etag } = await context.store.put(location, target.object.parts, { signal: context.signal });
-  context.onBytes(target.object.length);
-  const wrote = [{ key: relative(run, location), bytes: target.object.length, etag }];
+  const { etag } = await context.store.put(location, parts, { signal: context.signal });
+  context.onBytes(target.length);
+  const wrote = [{ key: relative(run, location), bytes: target.length, etag }];
   return { pass, task, records: input.records, digest, bytesRead: read.bytes, wrote };
 }
 
 /** Reads one final bucket, puts its records into their final order and writes its output shards. */
 async function gather(run: ShuffleRun, task: number, context: TaskContext): Promise<TaskReport> {
   const { geometry, table, layout, recordBytes } = run;
+  const { memory, pause } = context;
   const pass = geometry.passes;
   const input = incoming(table, geometry, pass, task, 0, geometry.blockCount, recordBytes);
-  const order = identity(input.records);
-  const arranger = new Arranger(table, layout.seed, input.records);
-  const shards = await finishWithPauses(arranger.label(order, input.nodes, Infinity), context.pause);
+  await context.reserve(input.records * (recordBytes + labelBytes));
+  const [order, scratch] = takeOrder(memory, input.records);
+  const arranger = new Arranger(table, layout.seed, scratch);
+  const shards = await finishWithPauses(arranger.label(order, input.nodes, Infinity), pause);
   for (const { node, first, records } of shards) {
-    await finishWithPauses(arranger.shuffleShard(order.subarray(first, first + records), node), context.pause);
+    await finishWithPauses(arranger.shuffleShard(order.subarray(first, first + records), node), pause);
   }
 
   const starts = shards.map(({ first }) => first);
-  const place = await finishWithPauses(
-    placement(order, arranger.scratch, Float64Array.from([...starts, input.records])),
-    context.pause,
-  );
-  const files = shards.map(({ records }) => ColumnarFile.shard(run.codec, run.dataset, records));
-  const read = await readIncoming(run, pass, 0, input, new ShardsTarget(place, files), context);
-  const digests: string[] = [];
-  for (const file of files) digests.push(await file.digest(context.pause));
-  const digest = sumDigests(digests);
+  const places = placement(order, scratch, Float64Array.from([...starts, input.records]));
+  const place = await finishWithPauses(places, pause);
+  const reading = planReading(run, pass, 0, input, context);
+  const assembly = takeAssembly(memory, recordBytes);
+  const files = shards.map(({ records }) => ColumnarFile.shard(memory, assembly, run.codec, run.dataset, records));
+  const read = await readIncoming(run, pass, input, reading, new ShardsTarget(memory, place, files), context);
+  let sum = 0n;
+  for (const file of files) sum += await file.sumHashes(pause);
+  const digest = digestOf(sum);
   checkDigest(read.digest, digest, `task ${task} of pass ${pass}`);
 
   const wrote: WrittenObject[] = [];
   for (const [position, { node, records }] of shards.entries()) {
-    const { bytes: file, headerBytes } = files[position]!;
+    const { headerBytes, length } = files[position]!;
+    const { parts, crc32 } = files[position]!.seal();
     context.signal.throwIfAborted();
     const location = run.outputShard(node.first);
     wrote.push({
       key: relative(run, location),
-      bytes: file.length,
-      etag: await writeOnce(context, location, file),
-      shard: {
-        rows: records,
-        header: headerBytes,
-        crc32: file.crc32().toString(16).padStart(8, '0'),
-      },
+      bytes: length,
+      etag: await writeOnce(context, location, parts, { bytes: length, crc32 }),
+      shard: { rows: records, header: headerBytes, crc32: crc32.toString(16).padStart(8, '0') },
     });
-    context.onBytes(file.length);
+    context.onBytes(length);
+    await pause();
   }
   return { pass, task, records: input.records, digest, bytesRead: read.bytes, wrote };
+}
+
+/** What a task will read, and the memory for it. */
+interface Reading {
+  /** GETs of the input dataset; none from the second pass on. */
+  readonly reads: readonly Read[];
+  readonly buffers: ReadBuffers;
+}
+
+/** Takes the memory for reading: before all other memory, so that records are copied from the first bank. */
+function planReading(
+  run: ShuffleRun,
+  pass: number,
+  firstBlock: number,
+  input: Incoming,
+  { memory, input: place }: TaskContext,
+): Reading {
+  if (pass > 1) {
+    return { reads: [], buffers: takeReadBuffers(memory, largestSegmentRead(input.segments, run.recordBytes)) };
+  }
+  const reads = planReads(place, run.dataset, rowsBefore(run.shape, firstBlock), input.records);
+  return { reads, buffers: takeReadBuffers(memory, largestRead(reads)) };
 }
 
 /** Reads what a task needs, from the input dataset or from the segments of the pass before. */
 async function readIncoming(
   run: ShuffleRun,
   pass: number,
-  firstBlock: number,
   input: Incoming,
+  { reads, buffers }: Reading,
   target: RecordTarget,
   context: TaskContext,
 ): Promise<{ digest: string | undefined; bytes: number }> {
+  const { store, memory } = context;
   let bytes = 0;
   const options = {
     signal: context.signal,
@@ -155,14 +193,15 @@ async function readIncoming(
     },
   };
   if (pass === 1) {
-    const firstRow = rowsBefore(run.shape, firstBlock);
-    await readRows(context.store, context.input, run.dataset, firstRow, input.records, target, options);
+    await readRows(store, reads, memory, buffers, target, options);
     return { digest: undefined, bytes };
   }
   const { digests, faults } = await readSegments(
-    context.store,
+    store,
     input.segments,
     run.recordBytes,
+    memory,
+    buffers,
     ({ writer, bucket, records }) => ({
       object: run.packedObject(pass - 1, writer),
       identity: { layout: run.layoutDigest, plan: run.planDigest, pass: pass - 1, task: writer, bucket, records },
@@ -192,10 +231,15 @@ function checkDigest(read: string | undefined, written: string, where: string): 
 }
 
 /** Writes an output shard, which may be there already from an earlier attempt: then it must hold the same bytes. */
-async function writeOnce(context: TaskContext, location: ObjectLocation, file: PartedBuffer): Promise<string> {
-  const outcome = await context.store.putIfAbsent(location, file.parts, { signal: context.signal });
+async function writeOnce(
+  { store, signal }: TaskContext,
+  location: ObjectLocation,
+  parts: readonly CheckedPart[],
+  content: { bytes: number; crc32: number },
+): Promise<string> {
+  const outcome = await store.putIfAbsent(location, parts, { signal });
   if (outcome.created) return outcome.etag;
-  const same = await samePartedContent(context.store, location, file, context.signal);
+  const same = await sameContent(store, location, content, signal);
   if (same) return same.etag;
   throw new ObjectConflict(
     `s3://${location.bucket}/${location.key} holds other bytes than this shuffle writes there. Move that object away ` +
@@ -215,10 +259,12 @@ function segmentStarts(runs: readonly NodeRun[], firstShard: (bucket: number) =>
   return starts;
 }
 
-function identity(length: number): Uint32Array {
-  const order = new Uint32Array(length);
-  for (let i = 0; i < length; i++) order[i] = i;
-  return order;
+/** The records in the order in which they are read, and scratch of the same length. */
+function takeOrder(memory: WorkMemory, records: number): [order: Uint32Array, scratch: Uint32Array] {
+  memory.reset();
+  const [order, scratch] = memory.takeLabels(records);
+  for (let record = 0; record < records; record++) order[record] = record;
+  return [order, scratch];
 }
 
 function relative(run: ShuffleRun, location: ObjectLocation): string {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StackFailed } from '../errors.js';
 import type { EmbeddedStack } from './embeddedStack.js';
 import type { ManagedProcess } from './managedProcess.js';
-import { packageFolder } from './packageFolder.js';
+import { packageFolder } from '../packageFolder.js';
 
 export interface WorkerPoolOptions {
   readonly stack: Pick<EmbeddedStack, 'children' | 'environment' | 'dataFolder' | 'logFolder'>;

@@ -47,8 +47,14 @@ export interface LazyPart {
   read(): Promise<Uint8Array>;
 }
 
+/** A part in memory whose CRC-32 is known already. */
+export interface CheckedPart {
+  readonly bytes: Uint8Array;
+  readonly crc32: number;
+}
+
 /** One part of an object to write. */
-export type Part = Uint8Array | LazyPart;
+export type Part = Uint8Array | CheckedPart | LazyPart;
 
 export type PutOutcome = { readonly created: true; readonly etag: string } | { readonly created: false };
 

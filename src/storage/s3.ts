@@ -1,8 +1,10 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { AccessDenied } from '../errors.js';
+import { combineCrc32 } from './crc32.js';
 import {
   type ByteRange,
   type CallOptions,
+  type CheckedPart,
   type GetOptions,
   type ListedObject,
   type ObjectHead,
@@ -17,7 +19,7 @@ import { abortUploads, createBucket, deleteObjects, listObjects, type ListOption
 import { BrokenAnswer } from './s3Faults.js';
 import { readInto, readWhole } from './s3Read.js';
 import { defaultTimeouts, S3Session, type S3Timeouts } from './s3Session.js';
-import { bytesOf, type Upload, uploadAtOnce, uploadInParts } from './s3Upload.js';
+import { checkedPart, partLength, type Upload, uploadAtOnce, uploadInParts } from './s3Upload.js';
 
 export interface S3StoreOptions {
   /** Where `AWS_*` variables are read from; the process's environment by default. */
@@ -143,13 +145,10 @@ class SdkStore implements S3Store {
   }
 
   async #upload(upload: Upload, parts: readonly Part[]): Promise<PutOutcome> {
-    const total = parts.reduce((sum, part) => sum + part.length, 0);
+    const total = parts.reduce((sum, part) => sum + partLength(part), 0);
     const head = (): Promise<ObjectHead | undefined> => this.head(upload.object, upload);
     if (parts.length > 1 && total > this.#largestPut) return uploadInParts(this.#session, upload, parts, head);
-    const bodies = await Promise.all(parts.map(bytesOf));
-    const [first] = bodies;
-    const body = first && bodies.length === 1 ? first : Buffer.concat(bodies);
-    return uploadAtOnce(this.#session, upload, body, head);
+    return uploadAtOnce(this.#session, upload, await joined(parts), head);
   }
 
   async #requireBucket(bucket: string, signal: AbortSignal | undefined): Promise<void> {
@@ -162,4 +161,15 @@ class SdkStore implements S3Store {
     }
     this.#knownBuckets.add(bucket);
   }
+}
+
+/** Several parts as one. */
+async function joined(parts: readonly Part[]): Promise<CheckedPart> {
+  const bodies = await Promise.all(parts.map(checkedPart));
+  const [first] = bodies;
+  if (first && bodies.length === 1) return first;
+  return {
+    bytes: Buffer.concat(bodies.map(({ bytes }) => bytes)),
+    crc32: bodies.reduce((crc, { bytes, crc32 }) => combineCrc32(crc, crc32, bytes.length), 0),
+  };
 }

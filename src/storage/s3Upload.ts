@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { ObjectHead, ObjectLocation, Part, PutOutcome } from './objectStore.js';
+import type { CheckedPart, ObjectHead, ObjectLocation, Part, PutOutcome } from './objectStore.js';
 import { BrokenAnswer } from './s3Faults.js';
 import type { S3Session } from './s3Session.js';
 
@@ -35,11 +35,11 @@ export interface Upload {
 export async function uploadAtOnce(
   session: S3Session,
   upload: Upload,
-  body: Uint8Array,
+  { bytes: body, crc32 }: CheckedPart,
   head: () => Promise<ObjectHead | undefined>,
 ): Promise<PutOutcome> {
   const { object, ifAbsent, signal } = upload;
-  const ChecksumCRC32 = checksum(body);
+  const ChecksumCRC32 = checksum(crc32);
   let attempts = 0;
   return session.call<PutOutcome>(
     { verb: 'write', ...object, signal, bytes: body.length },
@@ -135,8 +135,8 @@ async function sendPart(
   part: Part,
   signal: AbortSignal,
 ): Promise<CompletedPart> {
-  const body = await bytesOf(part);
-  const ChecksumCRC32 = checksum(body);
+  const { bytes: body, crc32 } = await checkedPart(part);
+  const ChecksumCRC32 = checksum(crc32);
   return session.call<CompletedPart>(
     { verb: `write part ${number} of`, ...object, signal, bytes: body.length },
     async (options) => {
@@ -207,9 +207,15 @@ async function abandon(session: S3Session, object: ObjectLocation, id: string): 
   await session.client.send(request, { abortSignal: AbortSignal.timeout(abandonTime) }).catch(() => undefined);
 }
 
-/** The bytes of a part; a lazy one is read now. */
-export async function bytesOf(part: Part): Promise<Uint8Array> {
-  return part instanceof Uint8Array ? part : part.read();
+/** The bytes of a part and their CRC-32; a lazy one is read now. */
+export async function checkedPart(part: Part): Promise<CheckedPart> {
+  if ('crc32' in part) return part;
+  const bytes = part instanceof Uint8Array ? part : await part.read();
+  return { bytes, crc32: crc32(bytes) };
+}
+
+export function partLength(part: Part): number {
+  return 'crc32' in part ? part.bytes.length : part.length;
 }
 
 function uploadIsVoid(fault: { code: string; message: string }): never {
@@ -233,9 +239,9 @@ function present(value: string | undefined): string {
   return value;
 }
 
-/** CRC32 as S3 writes it: four bytes, big end first, base64. */
-function checksum(bytes: Uint8Array): string {
+/** A CRC32 as S3 writes it: four bytes, big end first, base64. */
+function checksum(crc: number): string {
   const buffer = Buffer.alloc(4);
-  buffer.writeUInt32BE(crc32(bytes));
+  buffer.writeUInt32BE(crc);
   return buffer.toString('base64');
 }

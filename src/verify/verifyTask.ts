@@ -1,9 +1,11 @@
 import type { Dataset } from '../formats/dataset.js';
 import { columnBytes, firstRows, recordBytes, shardColumnOffsets } from '../formats/encoding.js';
-import { ColumnarFile } from '../shuffle/columnarFile.js';
-import { MultisetDigest } from '../shuffle/recordHash.js';
+import type { WorkMemory } from '../memory/workMemory.js';
+import { ColumnarFile, takeAssembly } from '../shuffle/columnarFile.js';
+import { takeReadBuffers } from '../shuffle/reading.js';
+import { digestOf } from '../shuffle/recordHash.js';
 import type { Pause } from '../shuffle/recordTarget.js';
-import { readRows } from '../shuffle/readRows.js';
+import { largestRead, planReads, readRows } from '../shuffle/readRows.js';
 import { combineCrc32 } from '../storage/crc32.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
@@ -28,6 +30,8 @@ export interface VerifyPart {
 }
 
 export const sampleBytes = 24;
+
+const hashBytes = 16;
 
 /** Bytes of shards that a task reads, at least one shard. */
 const taskBytes = 256 * 1024 * 1024;
@@ -59,6 +63,10 @@ export function sampleThreshold(rows: number): number {
 
 export interface VerifyContext {
   readonly store: ObjectStore;
+  /** Where the task may spread out; nobody else uses it meanwhile. */
+  readonly memory: WorkMemory;
+  /** Waits until the task may hold so many bytes; asked once, before the memory is used. */
+  readonly reserve: (bytes: number) => Promise<void>;
   readonly signal: AbortSignal;
   readonly onBytes: (bytes: number) => void;
   readonly pause: Pause;
@@ -75,18 +83,21 @@ export async function verifyShards(
   threshold: number,
   context: VerifyContext,
 ): Promise<VerifyPart> {
-  const sum = new MultisetDigest();
+  await context.reserve(Math.max(chunkBytes, recordBytes(dataset)));
+  let sum = 0n;
   const sample: Uint8Array[] = [];
   const damaged: string[] = [];
   const starts = firstRows(dataset);
   for (let index = range.first; index < range.end; index++) {
     const shard = dataset.shards[index]!;
     const columns = dataset.columns.map(() => 0);
-    await eachChunk(place, dataset, starts[index]!, starts[index + 1]!, context, async (chunk, firstRow) => {
-      await chunk.eachHash((hash, row) => {
-        sum.add(hash);
-        if (hash[0]! < threshold) sample.push(sampleEntry(hash, firstRow + row));
-      }, context.pause);
+    await eachChunk(place, dataset, starts[index]!, starts[index + 1]!, context, async (chunk, hashes, firstRow) => {
+      const width = recordBytes(dataset);
+      await chunk.eachRun(context.pause, ({ address, count }, row) => {
+        sum += context.memory.sumHashes(address, count, width);
+        context.memory.hashRecords(address, count, width, hashes);
+        sample.push(...sampled(context.memory.view(hashes, count * hashBytes), threshold, firstRow + row));
+      });
       for (const [column, { bytes }] of widths(dataset).entries()) {
         columns[column] = combineCrc32(columns[column]!, chunk.columnCrc32(column), chunk.rows * bytes);
       }
@@ -97,26 +108,34 @@ export async function verifyShards(
   }
   return {
     records: starts[range.end]! - starts[range.first]!,
-    digest: sum.toHex(),
+    digest: digestOf(sum),
     damaged,
     sample: Buffer.concat(sample),
   };
 }
 
+/** @param handle gets rows in memory, the address of room for the hashes of a run, and the number of the first row */
 async function eachChunk(
   place: Prefix,
   dataset: Dataset,
   first: number,
   end: number,
   context: VerifyContext,
-  handle: (chunk: ColumnarFile, firstRow: number) => Promise<void>,
+  handle: (chunk: ColumnarFile, hashes: number, firstRow: number) => Promise<void>,
 ): Promise<void> {
-  const step = Math.max(1, Math.floor(chunkBytes / Math.max(1, recordBytes(dataset))));
+  const { store, memory } = context;
+  const width = recordBytes(dataset);
+  const step = Math.max(1, Math.floor(chunkBytes / Math.max(1, width)));
   for (let row = first; row < end; row += step) {
     const rows = Math.min(step, end - row);
-    const chunk = new ColumnarFile(new Uint8Array(0), dataset, rows);
-    await readRows(context.store, place, dataset, row, rows, chunk, context);
-    await handle(chunk, row);
+    const reads = planReads(place, dataset, row, rows);
+    memory.reset();
+    const buffers = takeReadBuffers(memory, largestRead(reads));
+    const assembly = takeAssembly(memory, width);
+    const hashes = memory.take(assembly.rows * hashBytes);
+    const chunk = new ColumnarFile(memory, assembly, new Uint8Array(0), dataset, rows);
+    await readRows(store, reads, memory, buffers, chunk, context);
+    await handle(chunk, hashes, row);
   }
 }
 
@@ -149,9 +168,14 @@ function widths(dataset: Dataset): { bytes: number }[] {
   return dataset.columns.map((column) => ({ bytes: columnBytes(column) }));
 }
 
-function sampleEntry(hash: Uint32Array, row: number): Uint8Array {
-  const entry = Buffer.alloc(sampleBytes);
-  hash.forEach((word, position) => entry.writeUInt32LE(word, 4 * position));
-  entry.writeDoubleLE(row, 16);
-  return entry;
+/** Entries of the records whose hash begins with a word below the threshold. */
+function* sampled(hashes: Uint8Array, threshold: number, firstRow: number): Generator<Uint8Array, void> {
+  const words = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length / 4);
+  for (let record = 0; record * 4 < words.length; record++) {
+    if (words[record * 4]! >= threshold) continue;
+    const entry = Buffer.alloc(sampleBytes);
+    entry.set(hashes.subarray(record * hashBytes, (record + 1) * hashBytes));
+    entry.writeDoubleLE(firstRow + record, hashBytes);
+    yield entry;
+  }
 }

@@ -6,6 +6,7 @@ import { sumDigests } from '../../src/digests.js';
 import { WorkDamaged } from '../../src/errors.js';
 import { describe as describeDataset } from '../../src/formats/describe.js';
 import { writeDataset } from '../../src/formats/writeDataset.js';
+import { WorkMemory } from '../../src/memory/workMemory.js';
 import type { TaskReport } from '../../src/shuffle/checkpoint.js';
 import { cleanUp, forgetTasks } from '../../src/shuffle/cleanUp.js';
 import { commitShuffle, completePass, type ShuffleResult } from '../../src/shuffle/commit.js';
@@ -19,6 +20,7 @@ import { stackTimeout } from '../support/stack.js';
 import { openTestBucket, type TestBucket } from '../support/testBucket.js';
 
 const { signal } = new AbortController();
+const memory = new WorkMemory();
 const columns = [
   { name: 'row', dtype: 'I32', shape: [] },
   { name: 'values', dtype: 'U8', shape: [13] },
@@ -60,7 +62,15 @@ describe('durability of a shuffle', function () {
 
   /** Runs one pass; a task that finds damage has it mended first, as the workflow does. */
   async function runPass(run: ShuffleRun, pass: number): Promise<{ done: number }> {
-    const context = { store: bucket.store, input, signal, onBytes: () => undefined, pause: async () => {} };
+    const context = {
+      store: bucket.store,
+      memory,
+      input,
+      signal,
+      reserve: async () => {},
+      onBytes: () => undefined,
+      pause: async () => {},
+    };
     const reports: TaskReport[] = [];
     let done = 0;
     const redo = async (of: number, task: number, again: boolean): Promise<void> => {

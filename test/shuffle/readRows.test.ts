@@ -5,11 +5,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Column, Dataset } from '../../src/formats/dataset.js';
-import { readBytes } from '../../src/shuffle/reading.js';
-import { planReads, readRows } from '../../src/shuffle/readRows.js';
+import { WorkMemory } from '../../src/memory/workMemory.js';
+import { readBytes, takeReadBuffers } from '../../src/shuffle/reading.js';
+import type { RecordTarget } from '../../src/shuffle/recordTarget.js';
+import { largestRead, planReads, readRows } from '../../src/shuffle/readRows.js';
 import type { ObjectStore } from '../../src/storage/objectStore.js';
 
 const place = { bucket: 'b', prefix: 'in/' };
+const memory = new WorkMemory();
 
 interface Made {
   readonly dataset: Dataset;
@@ -91,22 +94,15 @@ describe('readRows', () => {
         const [first, count] = clip(range, records.length);
         const got = Array.from({ length: count }, (_, i) => new Int16Array(records[first + i]!.length).fill(-1));
         let arrived = 0;
-        await readRows(
-          inMemory(files),
-          place,
-          dataset,
-          first,
-          count,
-          {
-            write: (record, offset, source, start, end) => {
-              for (let i = start; i < end; i++) {
-                assert.equal(got[record]![offset + i - start], -1, 'a byte came twice');
-                got[record]![offset + i - start] = source[i]!;
-              }
-            },
+        await read(files, dataset, first, count, {
+          put: (record, offset, bytes) => {
+            for (const [i, byte] of bytes.entries()) {
+              assert.equal(got[record]![offset + i], -1, 'a byte came twice');
+              got[record]![offset + i] = byte;
+            }
           },
-          { signal: new AbortController().signal, onBytes: (bytes) => (arrived += bytes) },
-        );
+          onBytes: (bytes) => (arrived += bytes),
+        });
         assert.deepEqual(
           got.map((bytes) => [...bytes]),
           records.slice(first, first + count).map((bytes) => [...bytes]),
@@ -120,7 +116,7 @@ describe('readRows', () => {
     );
   });
 
-  it('puts records together that lie on both sides of a 16 MiB border', async () => {
+  it('puts records together that lie on both sides of a border between two reads', async () => {
     const width = 5 * 1024 * 1024 + 3;
     const rows = 7;
     const file = Buffer.alloc(10 + rows * width);
@@ -135,24 +131,36 @@ describe('readRows', () => {
     };
     const got = Buffer.alloc(rows * width);
     let pieces = 0;
-    await readRows(
-      inMemory(new Map([['shard', file]])),
-      place,
-      dataset,
-      0,
-      rows,
-      {
-        write: (record, offset, source, start, end) => {
-          got.set(source.subarray(start, end), record * width + offset);
-          pieces++;
-        },
+    await read(new Map([['shard', file]]), dataset, 0, rows, {
+      put: (record, offset, bytes) => {
+        got.set(bytes, record * width + offset);
+        pieces++;
       },
-      { signal: new AbortController().signal, onBytes: () => undefined },
-    );
+    });
     assert.ok(got.equals(file.subarray(10)));
-    assert.equal(pieces, rows + 2);
+    // Every border cuts one record in two.
+    assert.equal(pieces, rows + Math.floor(file.length / readBytes));
   });
 });
+
+/** Reads rows into a memory, and hands out every piece that is placed. */
+async function read(
+  files: ReadonlyMap<string, Uint8Array>,
+  dataset: Dataset,
+  first: number,
+  count: number,
+  sink: { put: (record: number, offset: number, bytes: Uint8Array) => void; onBytes?: (bytes: number) => void },
+): Promise<void> {
+  memory.reset();
+  const reads = planReads(place, dataset, first, count);
+  const target: RecordTarget = {
+    place: (record, pieces, offset, source, stride, length) => {
+      for (let i = 0; i < pieces; i++) sink.put(record + i, offset, memory.view(source + i * stride, length));
+    },
+  };
+  const options = { signal: new AbortController().signal, onBytes: sink.onBytes ?? ((): void => undefined) };
+  await readRows(inMemory(files), reads, memory, takeReadBuffers(memory, largestRead(reads)), target, options);
+}
 
 describe('planReads', () => {
   it('covers the bytes of the rows, none twice, and no more than gaps that are cheaper than a request', () => {
@@ -187,8 +195,8 @@ describe('planReads', () => {
     );
   });
 
-  it('reads in ranges of at most 16 MiB, over several shards', () => {
-    assert.equal(readBytes, 16 * 1024 * 1024);
+  it('reads in ranges of at most 8 MiB, cut at its multiples in each object', () => {
+    assert.equal(readBytes, 8 * 1024 * 1024);
     const width = 1000;
     const shard = { header: 96, etag: '"e"' };
     const dataset: Dataset = {
@@ -202,9 +210,10 @@ describe('planReads', () => {
     assert.ok(reads.every(({ range }) => size(range) <= readBytes));
     const of = (key: string): { start: number; end: number }[] =>
       reads.filter(({ object }) => object.key === `in/${key}`).map(({ range }) => range);
-    assertTiles(of('0'), 96 + 10_000 * width, 96 + 50_000 * width, 3);
+    assertTiles(of('0'), 96 + 10_000 * width, 96 + 50_000 * width, 5);
     assertTiles(of('1'), 0, 0, 0);
-    assertTiles(of('2'), 96, 96 + 60_000 * width, 4);
+    assertTiles(of('2'), 96, 96 + 60_000 * width, 8);
+    for (const { range } of reads.slice(1, 5)) assert.equal(range.start % readBytes, 0);
     assert.deepEqual(planReads(place, dataset, 10_000, 0), []);
     assert.throws(() => planReads(place, dataset, 139_999, 2), RangeError);
   });

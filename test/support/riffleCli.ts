@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeStart } from '../../src/cli/start.js';
 import { findBinaries } from '../../src/stack/binaries.js';
-import { packageFolder } from '../../src/stack/packageFolder.js';
+import { packageFolder } from '../../src/packageFolder.js';
 import { absentTemporalConfig } from '../../src/stack/workerPool.js';
 import { sharedServers } from './stack.js';
 

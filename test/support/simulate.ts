@@ -8,7 +8,7 @@ import { trailerBytes } from '../../src/shuffle/segment.js';
 import { rowsBefore } from '../../src/shuffle/shape.js';
 import type { Shape } from '../../src/shuffle/shape.js';
 import { finish } from '../../src/shuffle/steps.js';
-import { placement } from '../../src/shuffle/target.js';
+import { placement } from '../../src/shuffle/placement.js';
 
 /** Records of one byte each, so that a packed object is an array of record numbers with room for trailers. */
 const recordBytes = 1;
@@ -34,13 +34,14 @@ export function simulateShards(shape: Shape, seed: string, scatter: readonly Sca
       const input = incoming(table, geometry, pass, work.incoming, work.firstBlock, work.endBlock, recordBytes);
       const records = readRecords(input, packed, rowsBefore(shape, work.firstBlock));
       const order = Uint32Array.from(records.keys());
-      const arranger = new Arranger(table, seed, input.records);
+      const scratch = new Uint32Array(input.records);
+      const arranger = new Arranger(table, seed, scratch);
       const runs = finish(arranger.label(order, input.nodes, geometry.scatterPass(pass).depth));
       const starts: number[] = [];
       for (let bucket = work.firstBucket; bucket < work.endBucket; bucket++) {
         starts.push(runs.find(({ node }) => node.first >= geometry.bucket(pass, bucket).first)!.first);
       }
-      const { slots, groups } = finish(placement(order, arranger.scratch, Float64Array.of(...starts, input.records)));
+      const { slots, groups } = finish(placement(order, scratch, Float64Array.of(...starts, input.records)));
       const object: number[] = [];
       records.forEach((record, index) => (object[slots[index]! + groups[slots[index]!]! * trailerBytes] = record));
       written.set(task, object);
@@ -52,7 +53,7 @@ export function simulateShards(shape: Shape, seed: string, scatter: readonly Sca
     const input = incoming(table, geometry, geometry.passes, task, 0, geometry.blockCount, recordBytes);
     const records = readRecords(input, packed, 0);
     const order = Uint32Array.from(records.keys());
-    const arranger = new Arranger(table, seed, input.records);
+    const arranger = new Arranger(table, seed, new Uint32Array(input.records));
     for (const { node, first, records: count } of finish(arranger.label(order, input.nodes, Infinity))) {
       const shard = order.subarray(first, first + count);
       finish(arranger.shuffleShard(shard, node));

@@ -1,0 +1,65 @@
+import { Recent } from '../recent.js';
+import { decodePlanFile } from '../shuffle/run.js';
+import type { ShuffleRun } from '../shuffle/run.js';
+import { runTask } from '../shuffle/task.js';
+import type { TaskContext } from '../shuffle/task.js';
+import { parsePrefix } from '../storage/uri.js';
+import { encodePart, readPart, VerifyRun } from '../verify/verifyRun.js';
+import type { RunReference, TaskCall, TaskOutcome, VerifyReference } from '../workflows/contract.js';
+
+/** A task of a shuffle. */
+export interface ShuffleJob {
+  readonly kind: 'shuffle';
+  readonly call: TaskCall<RunReference>;
+  /** The bytes of plan.json, which all threads share: it is read once a process. */
+  readonly planFile: Uint8Array;
+}
+
+/** A task of a verification. */
+export interface VerifyJob {
+  readonly kind: 'verify';
+  readonly call: TaskCall<VerifyReference>;
+}
+
+/** Work for a thread. */
+export type Job = ShuffleJob | VerifyJob;
+
+/** What a job works with: the same as a task of a shuffle, whatever its kind. */
+export type JobContext = Omit<TaskContext, 'input'>;
+
+/** Runs and verifications that a thread keeps at hand. */
+const kept = 4;
+
+/** Does jobs, one after the other. */
+export class Jobs {
+  private readonly shuffles = new Recent<ShuffleRun>(kept);
+  private readonly verifications = new Recent<VerifyRun>(kept);
+
+  run(job: Job, context: JobContext): Promise<TaskOutcome> {
+    return job.kind === 'shuffle' ? this.shuffle(job, context) : this.verify(job, context);
+  }
+
+  private async shuffle({ call, planFile }: ShuffleJob, context: JobContext): Promise<TaskOutcome> {
+    const { scope, pass, task, redo } = call;
+    const output = parsePrefix(scope.output);
+    const run = await this.shuffles.get(`${scope.output} ${scope.plan}`, () =>
+      // A text decoder takes no shared memory.
+      Promise.resolve(decodePlanFile(planFile.slice(), output)),
+    );
+    const input = parsePrefix(scope.input);
+    const { report, skipped } = await runTask(run, pass, task, redo, { ...context, input });
+    return { records: report.records, digest: report.digest, skipped };
+  }
+
+  private async verify({ call: { scope, task, redo } }: VerifyJob, context: JobContext): Promise<TaskOutcome> {
+    const { store, signal } = context;
+    const run = await this.verifications.get(`${scope.input} ${scope.output} ${scope.datasets}`, () =>
+      VerifyRun.open(store, { input: scope.input, output: scope.output }),
+    );
+    const done = redo ? undefined : await readPart(store, run, task, signal);
+    const part = done ?? (await run.runTask(task, context));
+    signal.throwIfAborted();
+    if (!done) await store.put(run.partLocation(task), [encodePart(part)], { signal });
+    return { records: part.records, digest: part.digest, skipped: done !== undefined };
+  }
+}

@@ -1,0 +1,91 @@
+import { setMaxListeners } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { parentPort } from 'node:worker_threads';
+import { RiffleError } from '../errors.js';
+import { WorkMemory } from '../memory/workMemory.js';
+import { createS3Store } from '../storage/s3.js';
+import { Jobs } from './jobs.js';
+import type { Job } from './jobs.js';
+import type { ForwardedFailure, Note, Order } from './messages.js';
+
+/**
+ * A data thread: transfers, copies and hashes for one task at a time, with connections and memory of its own, so that
+ * the main thread always answers Temporal.
+ */
+const port = parentPort!;
+const store = createS3Store();
+const memory = new WorkMemory();
+const jobs = new Jobs();
+
+const progressMilliseconds = 500;
+
+let cancelling: AbortController | undefined;
+let granted: (() => void) | undefined;
+
+function tell(note: Note): void {
+  port.postMessage(note);
+}
+
+async function run(job: Job): Promise<void> {
+  const cancel = (cancelling = new AbortController());
+  // A task's requests all listen to it; Node takes more than ten listeners for a leak.
+  setMaxListeners(0, cancel.signal);
+  let bytes = 0;
+  let steps = 0;
+  const timer = setInterval(() => {
+    tell({ note: 'progress', bytes, steps });
+  }, progressMilliseconds);
+  try {
+    const outcome = await jobs.run(job, {
+      store,
+      memory,
+      signal: cancel.signal,
+      onBytes: (count) => {
+        bytes += count;
+      },
+      pause: async () => {
+        steps++;
+        await setImmediate();
+        cancel.signal.throwIfAborted();
+      },
+      reserve: async (wanted) => {
+        await new Promise<void>((resolve, reject) => {
+          granted = resolve;
+          cancel.signal.addEventListener('abort', () => {
+            reject(cancel.signal.reason as Error);
+          });
+          tell({ note: 'reserve', bytes: wanted });
+        });
+      },
+    });
+    tell({ note: 'done', outcome });
+  } catch (error) {
+    tell({ note: 'failed', error: forward(error) });
+  } finally {
+    clearInterval(timer);
+    memory.reset();
+  }
+}
+
+function forward(error: unknown): ForwardedFailure {
+  if (!(error instanceof Error)) return { message: String(error), stack: undefined };
+  const { message, stack } = error;
+  if (!(error instanceof RiffleError)) return { message: String(error), stack };
+  const { code, fields, retryable, refusal } = error;
+  return { message, stack, known: { code, fields, retryable, refusal } };
+}
+
+port.on('message', (order: Order) => {
+  switch (order.order) {
+    case 'run':
+      void run(order.job);
+      break;
+    case 'granted':
+      granted?.();
+      break;
+    case 'cancel':
+      cancelling?.abort();
+      break;
+  }
+});
+tell({ note: 'ready' });

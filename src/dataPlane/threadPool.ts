@@ -1,0 +1,207 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { ForwardedError, TaskStalled } from '../errors.js';
+import { packageFolder } from '../packageFolder.js';
+import type { TaskOutcome } from '../workflows/contract.js';
+import type { Job } from './jobs.js';
+import { MemoryBudget } from './memoryBudget.js';
+import type { ForwardedFailure, Note, Order, Progress } from './messages.js';
+
+export interface ThreadPoolOptions {
+  /** Jobs at once. */
+  readonly threads: number;
+  /** Bytes that all jobs together may hold. */
+  readonly memory: number;
+  /** Milliseconds without progress after which a job is given up [60,000]. */
+  readonly stall?: number;
+}
+
+/** What a job's caller sees and decides. */
+export interface JobControl {
+  readonly signal: AbortSignal;
+  /** Called now and then with the bytes read and written since the last call. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+const defaultStall = 60_000;
+/** Milliseconds that a thread gets to end a cancelled job; then it is ended itself. */
+const cancelGrace = 3_000;
+const built = join(packageFolder(), 'dist', 'src', 'dataPlane', 'thread.js');
+
+/** The data threads of a worker process. */
+export class ThreadPool {
+  private readonly budget: MemoryBudget;
+  private readonly idle: DataThread[] = [];
+  private readonly waiting: (() => void)[] = [];
+  private running = 0;
+
+  constructor(private readonly options: ThreadPoolOptions) {
+    this.budget = new MemoryBudget(options.memory);
+  }
+
+  /**
+   * Does a job as soon as a thread is free.
+   * @throws what the job threw; WorkerTooSmall, TaskStalled; the signal's reason
+   */
+  async run(job: Job, control: JobControl): Promise<TaskOutcome> {
+    await this.turn(control.signal);
+    const thread = this.idle.pop() ?? new DataThread();
+    try {
+      return await thread.run(job, control, this.options.stall ?? defaultStall, (bytes) =>
+        this.reserve(thread, bytes, control.signal),
+      );
+    } finally {
+      if (thread.usable) this.idle.push(thread);
+      this.running--;
+      this.waiting.shift()?.();
+    }
+  }
+
+  /** Ends all threads. */
+  async close(): Promise<void> {
+    await Promise.all(this.idle.splice(0).map((thread) => thread.end()));
+  }
+
+  private async turn(signal: AbortSignal): Promise<void> {
+    if (this.running >= this.options.threads) {
+      await new Promise<void>((resolve, reject) => {
+        this.waiting.push(resolve);
+        signal.addEventListener('abort', () => {
+          const index = this.waiting.indexOf(resolve);
+          if (index < 0) return;
+          this.waiting.splice(index, 1);
+          reject(signal.reason as Error);
+        });
+      });
+    }
+    this.running++;
+  }
+
+  /** A thread keeps what it once held. What idle threads keep must not add to what the running ones hold. */
+  private async reserve(thread: DataThread, bytes: number, signal: AbortSignal): Promise<() => void> {
+    const release = await this.budget.take(Math.max(bytes, thread.retained), signal);
+    this.idle.sort((a, b) => a.retained - b.retained);
+    let kept = this.idle.reduce((sum, other) => sum + other.retained, 0);
+    while (kept > this.budget.free) {
+      const largest = this.idle.pop()!;
+      kept -= largest.retained;
+      await largest.end();
+    }
+    return release;
+  }
+}
+
+/** A thread and the job that it does. */
+class DataThread {
+  /** Bytes that it keeps from job to job. */
+  retained = 0;
+  usable = true;
+  private readonly worker = new Worker(built, {
+    // Threads move bytes outside of V8's heap; small young generations keep many threads small.
+    resourceLimits: { maxYoungGenerationSizeMb: 16 },
+  });
+
+  constructor() {
+    // An idle thread must not keep the process alive.
+    this.worker.unref();
+  }
+
+  async run(
+    job: Job,
+    { signal, onBytes }: JobControl,
+    stall: number,
+    reserve: (bytes: number) => Promise<() => void>,
+  ): Promise<TaskOutcome> {
+    const { worker } = this;
+    let release: (() => void) | undefined;
+    let lastProgress = Date.now();
+    let seen: Progress = { note: 'progress', bytes: 0, steps: 0 };
+    let refusal: { readonly error: unknown } | undefined;
+    let grace: NodeJS.Timeout | undefined;
+    const stalled = new AbortController();
+    const stop = (): void => {
+      this.tell({ order: 'cancel' });
+      grace ??= setTimeout(() => void this.end(), cancelGrace);
+    };
+    const watch = setInterval(() => {
+      if (Date.now() - lastProgress > stall) stalled.abort();
+    }, 1000);
+    const onNote = (progress: Progress): void => {
+      onBytes(progress.bytes - seen.bytes);
+      if (progress.bytes !== seen.bytes || progress.steps !== seen.steps) lastProgress = Date.now();
+      seen = progress;
+    };
+    try {
+      return await new Promise<TaskOutcome>((resolve, reject) => {
+        signal.addEventListener('abort', stop);
+        stalled.signal.addEventListener('abort', stop);
+        worker.on('message', (note: Note) => {
+          switch (note.note) {
+            case 'ready':
+              break;
+            case 'progress':
+              onNote(note);
+              break;
+            case 'reserve':
+              // Whoever waits for memory makes no progress, and is not stalled.
+              lastProgress = Infinity;
+              this.retained = Math.max(this.retained, note.bytes);
+              reserve(note.bytes).then(
+                (give) => {
+                  release = give;
+                  lastProgress = Date.now();
+                  this.tell({ order: 'granted' });
+                },
+                (error: unknown) => {
+                  refusal = { error };
+                  stop();
+                },
+              );
+              break;
+            case 'done':
+              resolve(note.outcome);
+              break;
+            case 'failed':
+              reject(errorOf(note.error));
+              break;
+          }
+        });
+        worker.on('error', reject);
+        worker.on('exit', () => {
+          this.usable = false;
+          reject(new Error('The data thread ended'));
+        });
+        worker.ref();
+        this.tell({ order: 'run', job });
+        if (signal.aborted) stop();
+      });
+    } catch (error) {
+      if (refusal) throw refusal.error;
+      if (!stalled.signal.aborted || signal.aborted) throw error;
+      throw new TaskStalled(`The task got no further for ${stall / 1000} s; this attempt was given up.`);
+    } finally {
+      clearInterval(watch);
+      clearTimeout(grace);
+      signal.removeEventListener('abort', stop);
+      worker.removeAllListeners();
+      worker.unref();
+      release?.();
+    }
+  }
+
+  async end(): Promise<void> {
+    this.usable = false;
+    await this.worker.terminate();
+  }
+
+  private tell(order: Order): void {
+    this.worker.postMessage(order);
+  }
+}
+
+function errorOf({ message, stack, known }: ForwardedFailure): Error {
+  if (known) return new ForwardedError(message, known);
+  const error = new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

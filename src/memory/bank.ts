@@ -1,0 +1,62 @@
+import { bindKernels } from './kernels.js';
+import type { Kernels } from './kernels.js';
+
+const pageBytes = 65_536;
+
+/** Bytes that a WebAssembly memory can have, less a page: its last address must not be one. */
+export const largestBank = 2 ** 32 - pageBytes;
+
+/** A sum of hashes and scratch for one hash stand at the beginning of every bank. */
+const sumAddress = 0;
+const scratchAddress = 16;
+const reservedBytes = 64;
+
+/** One WebAssembly memory, handed out from its start. It grows and never shrinks. */
+export class Bank {
+  readonly kernels: Kernels;
+  private readonly memory = new WebAssembly.Memory({ initial: 1 });
+  private bytes = new Uint8Array(this.memory.buffer);
+  private used = reservedBytes;
+
+  /** @param limit bytes to which it may grow */
+  constructor(private readonly limit: number) {
+    this.kernels = bindKernels(this.memory);
+  }
+
+  /** Bytes that it has taken from the machine. */
+  get size(): number {
+    return this.bytes.length;
+  }
+
+  /** Address of `length` bytes with any content; undefined when the limit is reached. Earlier views become void. */
+  take(length: number): number | undefined {
+    const address = this.used;
+    const end = address + length;
+    if (end > this.limit) return undefined;
+    // Whole words: records are copied in words where they can.
+    this.used = Math.ceil(end / 16) * 16;
+    const missing = Math.ceil(this.used / pageBytes) - this.bytes.length / pageBytes;
+    if (missing > 0) {
+      this.memory.grow(missing);
+      this.bytes = new Uint8Array(this.memory.buffer);
+    }
+    return address;
+  }
+
+  /** Forgets all that was taken. */
+  release(): void {
+    this.used = reservedBytes;
+  }
+
+  view(address: number, length: number): Uint8Array {
+    return this.bytes.subarray(address, address + length);
+  }
+
+  /** Sum, modulo 2^128, of the hashes of `count` records of `width` bytes that stand together. */
+  sumHashes(records: number, count: number, width: number): bigint {
+    const sum = new BigUint64Array(this.bytes.buffer, sumAddress, 2);
+    sum.fill(0n);
+    this.kernels.sumRecords(records, count, width, sumAddress, scratchAddress);
+    return sum[0]! + (sum[1]! << 64n);
+  }
+}

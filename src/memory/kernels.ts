@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageFolder } from '../packageFolder.js';
+
+/** What `assembly/kernels.ts` exports. All numbers are addresses and lengths in bytes of one memory, or counts. */
+export interface Kernels {
+  scatter(source: number, stride: number, length: number, count: number, targets: number): void;
+  copyStrided(
+    source: number,
+    sourceStride: number,
+    target: number,
+    targetStride: number,
+    length: number,
+    count: number,
+  ): void;
+  hashRecords(records: number, count: number, width: number, hashes: number): void;
+  sumRecords(records: number, count: number, width: number, sum: number, scratch: number): void;
+}
+
+/** The target that `scatter` skips. */
+export const nowhere = 0xffff_ffff;
+
+let compiled: WebAssembly.Module | undefined;
+
+/** Binds the kernels to a memory. The build makes the file; each thread compiles it once. */
+export function bindKernels(memory: WebAssembly.Memory): Kernels {
+  compiled ??= new WebAssembly.Module(readFileSync(join(packageFolder(), 'dist', 'kernels.wasm')));
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Kernels;
+}
