@@ -2,6 +2,8 @@ import { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { ObjectChanged, ObjectConflict } from '../errors.js';
 import type { ByteRange, CallOptions, GetOptions, ObjectLocation } from './objectStore.js';
+import type { ReceiveOptions } from './receivingHandler.js';
+import type { ResponseHead, ResponseSink } from './responseReader.js';
 import { BrokenAnswer, type Fault } from './s3Faults.js';
 import type { S3Session } from './s3Session.js';
 
@@ -27,23 +29,27 @@ export async function readInto(
     async (options, progressed) => {
       const rest = { start: range.start + done, end: range.end };
       const before = done;
-      const answer = await session.client.send(
-        new GetObjectCommand({
-          Bucket: object.bucket,
-          Key: object.key,
-          Range: `bytes=${rest.start}-${rest.end - 1}`,
-          IfMatch: etag,
-        }),
-        options,
-      );
-      const body = bodyOf(answer);
+      const receive: ResponseSink = {
+        begin: (head) => {
+          if (head.status !== 200 && head.status !== 206) return undefined;
+          checkSameObject(object, etag, head.headers.etag);
+          checkRange(object, rest, head);
+          etag = head.headers.etag;
+          return target.subarray(done);
+        },
+        onBytes: (bytes) => (done += bytes),
+      };
+      const command = new GetObjectCommand({
+        Bucket: object.bucket,
+        Key: object.key,
+        Range: `bytes=${rest.start}-${rest.end - 1}`,
+        IfMatch: etag,
+      });
       try {
-        checkSameObject(object, etag, answer.ETag);
-        checkRange(object, rest, answer);
-        etag = answer.ETag;
-        await receive(body, target.subarray(done), session.timeouts.stall, (bytes) => (done += bytes));
+        // The SDK hands options on to the request handler as they are.
+        const handed: ReceiveOptions = { ...options, receive };
+        await session.client.send(command, handed);
       } finally {
-        body.destroy();
         if (done - before >= progressBytes) progressed();
       }
     },
@@ -138,16 +144,17 @@ function checkSameObject(object: ObjectLocation, expected: string | undefined, e
 }
 
 /** Are these the bytes that were asked for? Some servers and proxies answer a Range request with the whole object. */
-function checkRange(object: ObjectLocation, asked: ByteRange, answer: GetObjectCommandOutput): void {
-  if (answer.$metadata.httpStatusCode === 200) {
-    if (asked.start === 0 && answer.ContentLength === asked.end) return;
-    throw new BrokenAnswer(`the server ignored the range and sent all ${answer.ContentLength ?? 'unknown'} bytes`);
+function checkRange(object: ObjectLocation, asked: ByteRange, { status, headers }: ResponseHead): void {
+  const { 'content-range': range = '', 'content-length': length } = headers;
+  if (status === 200) {
+    if (asked.start === 0 && Number(length) === asked.end) return;
+    throw new BrokenAnswer(`the server ignored the range and sent all ${length ?? 'unknown'} bytes`);
   }
-  const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(answer.ContentRange ?? '') ?? [];
-  const length = lengthIn(answer.ContentRange);
-  if (length !== undefined && length < asked.end) throw tooShort(object, asked, length);
+  const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(range) ?? [];
+  const objectBytes = lengthIn(range);
+  if (objectBytes !== undefined && objectBytes < asked.end) throw tooShort(object, asked, objectBytes);
   if (Number(first) !== asked.start || Number(last) !== asked.end - 1) {
-    throw new BrokenAnswer(`asked for bytes ${asked.start} to ${asked.end}, got "${answer.ContentRange ?? ''}"`);
+    throw new BrokenAnswer(`asked for bytes ${asked.start} to ${asked.end}, got "${range}"`);
   }
 }
 

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { RiffleError } from '../errors.js';
+import { ReceivingHandler } from './receivingHandler.js';
 import { type RetryPolicy, retry } from './retry.js';
 import { classify, type Fault, type FaultKind, type RequestPlace, toRiffleError } from './s3Faults.js';
 
@@ -105,14 +106,17 @@ function createClient(environment: NodeJS.ProcessEnv, endpoint: string | undefin
     responseChecksumValidation: 'WHEN_REQUIRED',
     // With this header the SDK opens a new connection for each upload.
     expectContinueHeader: false,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: timeouts.connect,
-      requestTimeout: timeouts.answer,
-      throwOnRequestTimeout: true,
-      socketTimeout: timeouts.answer,
-      httpAgent: agent,
-      httpsAgent: agent,
-    }),
+    requestHandler: new ReceivingHandler(
+      new NodeHttpHandler({
+        connectionTimeout: timeouts.connect,
+        requestTimeout: timeouts.answer,
+        throwOnRequestTimeout: true,
+        socketTimeout: timeouts.answer,
+        httpAgent: agent,
+        httpsAgent: agent,
+      }),
+      timeouts,
+    ),
   });
   leavePayloadsUnsigned(client);
   return client;
