@@ -5,8 +5,10 @@ import tseslint from 'typescript-eslint';
 const inexactMath = ['log', 'log2', 'log10', 'log1p', 'exp', 'expm1', 'pow', 'sin', 'cos', 'tan', 'cbrt', 'hypot'];
 
 export default defineConfig(
-  { // AssemblyScript has a compiler and types of its own.
-  ignores: ['dist/', 'examples/', 'node_modules/', 'assembly/'] },
+  {
+    // AssemblyScript has a compiler and types of its own.
+    ignores: ['dist/', 'examples/', 'node_modules/', 'assembly/'],
+  },
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

@@ -15,3 +15,9 @@ export async function report(name: string, figures: unknown, rows: readonly obje
   const machine = { processor: cpus()[0]?.model ?? 'unknown', node: process.version };
   await writeFile(new URL(`${name}.json`, folder), `${JSON.stringify({ ...machine, figures }, null, 2)}\n`);
 }
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2;
+}

@@ -11,7 +11,6 @@ export type Order =
 
 /** What a data thread tells the main thread about its job. */
 export type Note =
-  | { readonly note: 'ready' }
   /** It will hold so many bytes, and waits until it may. */
   | { readonly note: 'reserve'; readonly bytes: number }
   | Progress

@@ -88,4 +88,3 @@ port.on('message', (order: Order) => {
       break;
   }
 });
-tell({ note: 'ready' });

@@ -101,7 +101,20 @@ class DataThread {
     resourceLimits: { maxYoungGenerationSizeMb: 16 },
   });
 
+  /** Who listens, while a job is done. */
+  private onNote: ((note: Note) => void) | undefined;
+  private onFailure: ((error: Error) => void) | undefined;
+
   constructor() {
+    this.worker.on('message', (note: Note) => this.onNote?.(note));
+    this.worker.on('error', (error) => {
+      this.usable = false;
+      this.onFailure?.(error);
+    });
+    this.worker.on('exit', () => {
+      this.usable = false;
+      this.onFailure?.(new Error('The data thread ended'));
+    });
     // An idle thread must not keep the process alive.
     this.worker.unref();
   }
@@ -135,10 +148,9 @@ class DataThread {
       return await new Promise<TaskOutcome>((resolve, reject) => {
         signal.addEventListener('abort', stop);
         stalled.signal.addEventListener('abort', stop);
-        worker.on('message', (note: Note) => {
+        this.onFailure = reject;
+        this.onNote = (note) => {
           switch (note.note) {
-            case 'ready':
-              break;
             case 'progress':
               onNote(note);
               break;
@@ -165,12 +177,7 @@ class DataThread {
               reject(errorOf(note.error));
               break;
           }
-        });
-        worker.on('error', reject);
-        worker.on('exit', () => {
-          this.usable = false;
-          reject(new Error('The data thread ended'));
-        });
+        };
         worker.ref();
         this.tell({ order: 'run', job });
         if (signal.aborted) stop();
@@ -183,7 +190,7 @@ class DataThread {
       clearInterval(watch);
       clearTimeout(grace);
       signal.removeEventListener('abort', stop);
-      worker.removeAllListeners();
+      this.onNote = this.onFailure = undefined;
       worker.unref();
       release?.();
     }

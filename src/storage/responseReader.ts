@@ -92,7 +92,8 @@ export class ResponseReader {
   private readBody(bytes: Uint8Array): void {
     if (!this.chunks) {
       this.take(bytes);
-      if (this.length !== undefined && this.filled > this.length) throw new BrokenAnswer('more bytes came than announced');
+      if (this.length !== undefined && this.filled > this.length)
+        throw new BrokenAnswer('more bytes came than announced');
       this.complete = this.filled === this.length;
       return;
     }
