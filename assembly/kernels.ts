@@ -4,6 +4,11 @@
  */
 export { hashRecords, sumRecords } from './recordHash';
 
+/** The first address behind the kernels' own data, a multiple of 16. The first KiB is free as well. */
+export function firstFree(): u32 {
+  return <u32>__heap_base;
+}
+
 /** An address that says: this record lies elsewhere. */
 const nowhere: u32 = 0xffff_ffff;
 

@@ -1,8 +1,9 @@
 import { draw } from './draw.js';
+import { hash } from './hash.js';
 import { shuffle } from './shuffle.js';
 
 /** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
-const benches: Record<string, () => Promise<void>> = { draw, shuffle };
+const benches: Record<string, () => Promise<void>> = { draw, hash, shuffle };
 
 const name = process.argv[2] ?? '';
 const bench = benches[name];

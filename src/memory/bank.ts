@@ -6,21 +6,20 @@ const pageBytes = 65_536;
 /** Bytes that a WebAssembly memory can have, less a page: its last address must not be one. */
 export const largestBank = 2 ** 32 - pageBytes;
 
-/** A sum of hashes and scratch for one hash stand at the beginning of every bank. */
+/** A sum of hashes stands at the beginning of every bank; the kernels' own data follow. */
 const sumAddress = 0;
-const scratchAddress = 16;
-const reservedBytes = 64;
 
 /** One WebAssembly memory, handed out from its start. It grows and never shrinks. */
 export class Bank {
   readonly kernels: Kernels;
   private readonly memory = new WebAssembly.Memory({ initial: 1 });
   private bytes = new Uint8Array(this.memory.buffer);
-  private used = reservedBytes;
+  private used: number;
 
   /** @param limit bytes to which it may grow */
   constructor(private readonly limit: number) {
     this.kernels = bindKernels(this.memory);
+    this.used = this.kernels.firstFree();
   }
 
   /** Bytes that it has taken from the machine. */
@@ -45,7 +44,7 @@ export class Bank {
 
   /** Forgets all that was taken. */
   release(): void {
-    this.used = reservedBytes;
+    this.used = this.kernels.firstFree();
   }
 
   view(address: number, length: number): Uint8Array {
@@ -56,7 +55,7 @@ export class Bank {
   sumHashes(records: number, count: number, width: number): bigint {
     const sum = new BigUint64Array(this.bytes.buffer, sumAddress, 2);
     sum.fill(0n);
-    this.kernels.sumRecords(records, count, width, sumAddress, scratchAddress);
+    this.kernels.sumRecords(records, count, width, sumAddress);
     return sum[0]! + (sum[1]! << 64n);
   }
 }

@@ -4,6 +4,7 @@ import { packageFolder } from '../packageFolder.js';
 
 /** What `assembly/kernels.ts` exports. All numbers are addresses and lengths in bytes of one memory, or counts. */
 export interface Kernels {
+  firstFree(): number;
   scatter(source: number, stride: number, length: number, count: number, targets: number): void;
   copyStrided(
     source: number,
@@ -14,7 +15,7 @@ export interface Kernels {
     count: number,
   ): void;
   hashRecords(records: number, count: number, width: number, hashes: number): void;
-  sumRecords(records: number, count: number, width: number, sum: number, scratch: number): void;
+  sumRecords(records: number, count: number, width: number, sum: number): void;
 }
 
 /** The target that `scatter` skips. */
