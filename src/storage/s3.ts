@@ -1,6 +1,7 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { AccessDenied } from '../errors.js';
 import { combineCrc32 } from './crc32.js';
+import { defaultHedgePolicy, HedgedReads, type HedgePolicy } from './hedging.js';
 import {
   type ByteRange,
   type CallOptions,
@@ -20,6 +21,7 @@ import { BrokenAnswer } from './s3Faults.js';
 import { readInto, readWhole } from './s3Read.js';
 import { defaultTimeouts, S3Session, type S3Timeouts } from './s3Session.js';
 import { checkedPart, partLength, type Upload, uploadAtOnce, uploadInParts } from './s3Upload.js';
+import type { TransferStatistics } from './transferStatistics.js';
 
 export interface S3StoreOptions {
   /** Where `AWS_*` variables are read from; the process's environment by default. */
@@ -29,11 +31,15 @@ export interface S3StoreOptions {
   /** Bound of the first pause between attempts, in milliseconds [500]; it doubles up to half a minute. */
   readonly firstPause?: number | undefined;
   readonly timeouts?: Partial<S3Timeouts> | undefined;
+  readonly hedging?: Partial<HedgePolicy> | undefined;
   /** Bytes up to which several parts are joined and written by one request [64 MiB]; for tests. */
   readonly largestPut?: number | undefined;
 }
 
 export interface S3Store extends ObjectStore {
+  /** What was transferred so far. */
+  readonly statistics: TransferStatistics;
+
   /** Makes a bucket; one that these credentials can use already is fine. */
   createBucket(bucket: string, options?: CallOptions): Promise<void>;
 
@@ -56,23 +62,29 @@ export function createS3Store(options: S3StoreOptions = {}): S3Store {
     ...defaultTimeouts,
     ...options.timeouts,
   });
-  return new SdkStore(session, options.largestPut ?? partBytes);
+  return new SdkStore(session, options.largestPut ?? partBytes, { ...defaultHedgePolicy, ...options.hedging });
 }
 
 class SdkStore implements S3Store {
   readonly #session: S3Session;
   readonly #largestPut: number;
+  readonly #reads: HedgedReads;
   readonly #knownBuckets = new Set<string>();
 
-  constructor(session: S3Session, largestPut: number) {
+  constructor(session: S3Session, largestPut: number, hedging: HedgePolicy) {
     this.#session = session;
     this.#largestPut = largestPut;
+    this.#reads = new HedgedReads(hedging);
+  }
+
+  get statistics(): TransferStatistics {
+    return this.#session.counters;
   }
 
   async head(object: ObjectLocation, { signal }: CallOptions = {}): Promise<ObjectHead | undefined> {
     const found = await this.#session
       .call<ObjectHead | undefined>(
-        { verb: 'look up', ...object, signal },
+        { verb: 'look up', operation: 'head', ...object, signal },
         async (options) => {
           const command = new HeadObjectCommand({ Bucket: object.bucket, Key: object.key });
           const { ContentLength: bytes, ETag: etag } = await this.#session.client.send(command, options);
@@ -98,7 +110,17 @@ class SdkStore implements S3Store {
     target: Uint8Array,
     options: GetOptions = {},
   ): Promise<void> {
-    await readInto(this.#session, object, range, target, options);
+    const { ifMatch, signal } = options;
+    await this.#reads.read(
+      target,
+      (into, ownSignal, isHedge) => {
+        if (isHedge) this.#session.counters.hedges++;
+        return readInto(this.#session, object, range, into, { ifMatch, signal: ownSignal, isHedge });
+      },
+      // A store that throttles is slow because more is asked of it than it gives.
+      () => !this.#session.pacing.isSlowed({ ...object, direction: 'read' }),
+      signal,
+    );
   }
 
   async readWhole(

@@ -8,7 +8,7 @@ import {
   type MultipartUpload,
 } from '@aws-sdk/client-s3';
 import type { CallOptions, ListedObject } from './objectStore.js';
-import { BrokenAnswer, classify } from './s3Faults.js';
+import { BrokenAnswer, classify, mayPass } from './s3Faults.js';
 import type { S3Session } from './s3Session.js';
 
 /** Keys in one DeleteObjects request, S3's maximum. */
@@ -36,7 +36,7 @@ export async function* listObjects(
       ContinuationToken: token,
       EncodingType: 'url',
     });
-    const request = { verb: 'list', bucket, key: prefix, signal };
+    const request = { verb: 'list', operation: 'list', bucket, key: prefix, signal } as const;
     const page = await session.call(request, async (options) => {
       const answer = await session.client.send(command, options);
       const listed = (answer.Contents ?? []).map((object) => listedObject(object, answer.EncodingType));
@@ -76,7 +76,8 @@ export async function deleteObjects(
 ): Promise<void> {
   for (let start = 0; start < keys.length; start += deleteBatch) {
     let left = keys.slice(start, start + deleteBatch);
-    const request = { verb: `delete ${left.length} objects, from`, bucket, key: left[0], signal };
+    const verb = `delete ${left.length} objects, from`;
+    const request = { verb, operation: 'delete', bucket, key: left[0], signal } as const;
     await session.call<void>(request, async (options, progressed) => {
       const command = new DeleteObjectsCommand({
         Bucket: bucket,
@@ -93,7 +94,7 @@ export async function deleteObjects(
       if (refusals.length === 0) return;
       if (refusals.length < left.length) progressed();
       left = refusals.map(({ key }) => key);
-      throw (refusals.find(({ error }) => classify(error).kind !== 'transient') ?? refusals[0])?.error ?? new Error();
+      throw (refusals.find(({ error }) => !mayPass(classify(error).kind)) ?? refusals[0])?.error ?? new Error();
     });
   }
 }
@@ -110,7 +111,7 @@ export async function abortUploads(
   for await (const { Key: key, UploadId } of listUploads(session, bucket, prefix, signal)) {
     if (key === undefined || UploadId === undefined || !belongs(key)) continue;
     aborted += await session.call<number>(
-      { verb: 'abort an upload of', bucket, key, signal },
+      { verb: 'abort an upload of', operation: 'delete', bucket, key, signal },
       async (options) => {
         await session.client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId }), options);
         return 1;
@@ -135,7 +136,8 @@ async function* listUploads(
       EncodingType: 'url',
       ...markers,
     });
-    const request = { verb: 'list the unfinished uploads under', bucket, key: prefix, signal };
+    const verb = 'list the unfinished uploads under';
+    const request = { verb, operation: 'list', bucket, key: prefix, signal } as const;
     const page = await session.call(request, (options) => session.client.send(command, options));
     for (const upload of page.Uploads ?? []) {
       yield upload.Key === undefined ? upload : { ...upload, Key: decodeKey(upload.Key, page.EncodingType) };
@@ -152,7 +154,7 @@ async function* listUploads(
 /** Makes a bucket; one that these credentials can use is fine. */
 export async function createBucket(session: S3Session, bucket: string, { signal }: CallOptions): Promise<void> {
   await session.call<void>(
-    { verb: 'create bucket', bucket, signal },
+    { verb: 'create bucket', operation: 'put', bucket, signal },
     async (options) => {
       await session.client.send(new CreateBucketCommand({ Bucket: bucket }), options);
     },
@@ -166,7 +168,7 @@ export async function requireBucket(
   bucket: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  await session.call<void>({ verb: 'list', bucket, signal }, async (options) => {
+  await session.call<void>({ verb: 'list', operation: 'list', bucket, signal }, async (options) => {
     // Not HeadBucket: answers to HEAD give no reason, and a wrong key would look like a missing bucket.
     await session.client.send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 }), options);
   });

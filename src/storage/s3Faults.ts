@@ -13,6 +13,7 @@ import {
 /** What a failed S3 request means for its caller. */
 export type FaultKind =
   | 'transient' // may be gone at the next attempt
+  | 'throttled' // requests come too fast
   | 'conflict' // another conditional write was under way: 409
   | 'noBucket'
   | 'missing' // no object at this key
@@ -74,12 +75,6 @@ const kindByCode: Readonly<Record<string, FaultKind>> = {
   IncompleteBody: 'transient',
   RequestTimeout: 'transient',
   InternalError: 'transient',
-  ServiceUnavailable: 'transient',
-  SlowDown: 'transient',
-  Throttling: 'transient',
-  ThrottlingException: 'transient',
-  TooManyRequestsException: 'transient',
-  RequestLimitExceeded: 'transient',
   BrokenAnswer: 'transient',
   TimeoutError: 'transient',
   AccessDenied: 'denied',
@@ -93,6 +88,15 @@ const kindByCode: Readonly<Record<string, FaultKind>> = {
   SignatureDoesNotMatch: 'denied',
   XAdminUserNotFound: 'denied', // versitygw's InvalidAccessKeyId
   NotImplemented: 'refused',
+  BandwidthLimitExceeded: 'throttled',
+  RequestLimitExceeded: 'throttled',
+  ServiceUnavailable: 'throttled',
+  SlowDown: 'throttled',
+  SlowDownRead: 'throttled', // MinIO's
+  SlowDownWrite: 'throttled',
+  Throttling: 'throttled',
+  ThrottlingException: 'throttled',
+  TooManyRequestsException: 'throttled',
 };
 
 const kindByStatus: Readonly<Record<number, FaultKind>> = {
@@ -104,7 +108,8 @@ const kindByStatus: Readonly<Record<number, FaultKind>> = {
   409: 'conflict',
   412: 'precondition',
   416: 'range',
-  429: 'transient',
+  429: 'throttled',
+  503: 'throttled',
 };
 
 interface SdkError extends Error {
@@ -144,6 +149,11 @@ function kindOf(raw: SdkError, code: string, status: number | undefined, system:
   }
   if (system === undefined || /CERT|SELF_SIGNED|^ERR_(TLS|SSL|INVALID)/.test(system)) return 'refused';
   return 'transient';
+}
+
+/** Whether the same request may succeed later. */
+export function mayPass(kind: FaultKind): boolean {
+  return kind === 'transient' || kind === 'throttled';
 }
 
 /** The error that a caller of riffle sees. */
@@ -187,6 +197,13 @@ export function toRiffleError(fault: Fault, place: RequestPlace, endpoint: strin
       return new InvalidInput(
         `${failed}: the bucket is in another region (${said}). Set AWS_REGION to ` +
           `${fault.region ?? "the bucket's region"}.`,
+        fields,
+        options,
+      );
+    case 'throttled':
+      return new StorageUnavailable(
+        `${failed}: for a while the server refused every request of this kind because too many came; it said ${said}. ` +
+          'Check its limits and who else uses it, then start again: finished work is kept.',
         fields,
         options,
       );

@@ -16,7 +16,7 @@ export async function readInto(
   object: ObjectLocation,
   range: ByteRange,
   target: Uint8Array,
-  { ifMatch, signal }: GetOptions,
+  { ifMatch, signal, isHedge = false }: GetOptions & { readonly isHedge?: boolean },
 ): Promise<void> {
   if (target.length !== range.end - range.start) {
     throw new RangeError(`Target of ${target.length} bytes for the range ${range.start} to ${range.end}.`);
@@ -25,7 +25,7 @@ export async function readInto(
   let etag = ifMatch;
   let done = 0;
   await session.call<void>(
-    { verb: `read bytes ${range.start} to ${range.end} of`, ...object, signal },
+    { verb: `read bytes ${range.start} to ${range.end} of`, operation: 'get', ...object, signal },
     async (options, progressed) => {
       const rest = { start: range.start + done, end: range.end };
       const before = done;
@@ -45,11 +45,13 @@ export async function readInto(
         Range: `bytes=${rest.start}-${rest.end - 1}`,
         IfMatch: etag,
       });
+      if (isHedge) markAsHedge(command);
       try {
         // The SDK hands options on to the request handler as they are.
         const handed: ReceiveOptions = { ...options, receive };
         await session.client.send(command, handed);
       } finally {
+        session.counters.bytesRead += done - before;
         if (done - before >= progressBytes) progressed();
       }
     },
@@ -69,7 +71,7 @@ export async function readWhole(
   { signal }: CallOptions,
 ): Promise<{ data: Uint8Array; etag: string } | undefined> {
   return session.call<{ data: Uint8Array; etag: string } | undefined>(
-    { verb: 'read', ...object, signal },
+    { verb: 'read', operation: 'get', ...object, signal },
     async (options) => {
       const answer = await session.client.send(
         new GetObjectCommand({ Bucket: object.bucket, Key: object.key }),
@@ -88,12 +90,24 @@ export async function readWhole(
         }
         const data = new Uint8Array(bytes);
         await receive(body, data, session.timeouts.stall);
+        session.counters.bytesRead += bytes;
         return { data, etag };
       } finally {
         body.destroy();
       }
     },
     { missing: () => undefined },
+  );
+}
+
+/** Lets whoever counts requests tell those that no plan foresees. */
+function markAsHedge(command: GetObjectCommand): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      (args.request as { headers: Record<string, string> }).headers['x-riffle-hedge'] = '1';
+      return next(args);
+    },
+    { step: 'build', name: 'riffleHedge' },
   );
 }
 

@@ -3,8 +3,10 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { RiffleError } from '../errors.js';
 import { ReceivingHandler } from './receivingHandler.js';
+import { Pacing } from './pacing.js';
 import { type RetryPolicy, retry } from './retry.js';
 import { classify, type Fault, type FaultKind, type RequestPlace, toRiffleError } from './s3Faults.js';
+import { directionOf, newCounters, type Operation } from './transferStatistics.js';
 
 /** All in milliseconds. */
 export interface S3Timeouts {
@@ -14,15 +16,19 @@ export interface S3Timeouts {
   readonly answer: number;
   /** Without a byte in the body of an answer. */
   readonly stall: number;
+  /** While the store throttles: in which it does nothing of what is asked. */
+  readonly throttled: number;
 }
 
-export const defaultTimeouts: S3Timeouts = { connect: 5_000, answer: 60_000, stall: 20_000 };
+export const defaultTimeouts: S3Timeouts = { connect: 5_000, answer: 60_000, stall: 20_000, throttled: 60_000 };
 
 /** Bytes per millisecond below which an upload counts as stalled. */
 const slowestUpload = 512;
 
 /** One request: what it is, for messages, and what bounds it. */
 export interface RequestOptions extends RequestPlace {
+  /** What kind of request it is; undefined where several are one call, each of which makes a call of its own. */
+  readonly operation?: Operation;
   readonly signal?: AbortSignal | undefined;
   /** Bytes that the request uploads. */
   readonly bytes?: number;
@@ -40,6 +46,8 @@ export type Expected<T> = { readonly [kind in FaultKind]?: (fault: Fault) => T |
 /** An AWS client together with riffle's retries and errors: every request to S3 goes through `call`. */
 export class S3Session {
   readonly client: S3Client;
+  readonly counters = newCounters();
+  readonly pacing = new Pacing();
   readonly #endpoint: string;
 
   constructor(
@@ -53,7 +61,8 @@ export class S3Session {
   }
 
   /**
-   * Sends one request, again and again while its faults are transient.
+   * Sends one request, again and again while its faults are transient. Refusals of a store that throttles are none of
+   * its attempts: they slow all such requests down, and stand only when for long no such request is let through.
    *
    * @param send one attempt; may call `progressed`, see `retry`
    * @param expected faults that are results to the caller
@@ -68,10 +77,14 @@ export class S3Session {
     // Each request in flight listens to it, and an activity has many of them.
     if (request.signal) setMaxListeners(0, request.signal);
     const options = request.signal ? { abortSignal: request.signal, requestTimeout } : { requestTimeout };
+    let attempts = 0;
     try {
       return await retry(
         this.policy,
-        (progressed) => send(options, progressed),
+        (progressed) => {
+          if (attempts++ > 0) this.counters.retries++;
+          return this.#inTurn(request, (accepted) => send(options, () => (progressed(), accepted())));
+        },
         (error) => isWorthAnotherAttempt(error, expected),
         request.signal,
       );
@@ -83,6 +96,26 @@ export class S3Session {
       if (answer) return answer(fault);
       throw toRiffleError(fault, request, this.#endpoint);
     }
+  }
+
+  async #inTurn<T>(request: RequestOptions, send: (accepted: () => void) => Promise<T>): Promise<T> {
+    const { operation, bucket, key, signal, bytes = 0 } = request;
+    if (operation === undefined) return send(() => undefined);
+    const { counters } = this;
+    return this.pacing.send(
+      { bucket, key, direction: directionOf(operation), patience: this.timeouts.throttled, signal },
+      async (accepted) => {
+        counters.requests[operation]++;
+        const result = await send(accepted);
+        counters.bytesWritten += bytes;
+        return result;
+      },
+      (error) => {
+        const isThrottled = classify(error).kind === 'throttled';
+        if (isThrottled) counters.throttled++;
+        return isThrottled;
+      },
+    );
   }
 }
 

@@ -42,7 +42,7 @@ export async function uploadAtOnce(
   const ChecksumCRC32 = checksum(crc32);
   let attempts = 0;
   return session.call<PutOutcome>(
-    { verb: 'write', ...object, signal, bytes: body.length },
+    { verb: 'write', operation: 'put', ...object, signal, bytes: body.length },
     async (options) => {
       if (ifAbsent && attempts++ > 0 && (await head())) return { created: false };
       const { ETag } = await session.client.send(
@@ -89,7 +89,7 @@ export async function uploadInParts(
 }
 
 async function create(session: S3Session, { object, signal }: Upload): Promise<string> {
-  return session.call({ verb: 'begin to write', ...object, signal }, async (options) => {
+  return session.call({ verb: 'begin to write', operation: 'put', ...object, signal }, async (options) => {
     const { UploadId } = await session.client.send(
       new CreateMultipartUploadCommand({ Bucket: object.bucket, Key: object.key, ChecksumAlgorithm: 'CRC32' }),
       options,
@@ -138,7 +138,7 @@ async function sendPart(
   const { bytes: body, crc32 } = await checkedPart(part);
   const ChecksumCRC32 = checksum(crc32);
   return session.call<CompletedPart>(
-    { verb: `write part ${number} of`, ...object, signal, bytes: body.length },
+    { verb: `write part ${number} of`, operation: 'put', ...object, signal, bytes: body.length },
     async (options) => {
       const { ETag } = await session.client.send(
         new UploadPartCommand({
@@ -171,7 +171,7 @@ async function complete(
   head: () => Promise<ObjectHead | undefined>,
 ): Promise<PutOutcome> {
   return session.call<PutOutcome>(
-    { verb: 'finish writing', ...object, signal },
+    { verb: 'finish writing', operation: 'put', ...object, signal },
     async (options) => {
       const { ETag } = await session.client.send(
         new CompleteMultipartUploadCommand({
@@ -204,6 +204,7 @@ async function complete(
  */
 async function abandon(session: S3Session, object: ObjectLocation, id: string): Promise<void> {
   const request = new AbortMultipartUploadCommand({ Bucket: object.bucket, Key: object.key, UploadId: id });
+  session.counters.requests.delete++;
   await session.client.send(request, { abortSignal: AbortSignal.timeout(abandonTime) }).catch(() => undefined);
 }
 

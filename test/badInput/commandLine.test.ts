@@ -1,5 +1,5 @@
 // The command line: what is not a command, an option or a reachable server. Fields of the inputs: inputFields.test.ts.
-// Not covered: riffle dev and demo (test/dev.test.ts), S3 faults one by one (test/storage/s3Faults.test.ts).
+// Not covered: riffle dev and demo (test/dev.test.ts), S3 faults one by one (test/storage).
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

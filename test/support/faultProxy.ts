@@ -1,5 +1,6 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { TokenBucket } from './tokenBucket.js';
 
 /** A whole answer of the S3 server. */
 export interface Upstream {
@@ -36,6 +37,7 @@ export class FaultProxy {
   /** All requests so far. */
   readonly seen: SeenRequest[] = [];
   readonly #planned: { matches: (request: IncomingMessage) => boolean; faults: Fault[] }[] = [];
+  readonly #standing: { pattern: RegExp; fault: Fault }[] = [];
   readonly #server = http.createServer((request, response) => void this.#serve(request, response));
   readonly #agent = new http.Agent({ keepAlive: true });
 
@@ -57,6 +59,11 @@ export class FaultProxy {
     this.#planned.push({ matches: (request) => pattern.test(line(request)), faults: [...faults] });
   }
 
+  /** All requests like `pattern` meet this fault until the next reset, unless they are planned to meet another. */
+  always(pattern: RegExp, fault: Fault): void {
+    this.#standing.push({ pattern, fault });
+  }
+
   /** How many requests like `pattern` there were. */
   count(pattern: RegExp): number {
     return this.seen.filter((request) => pattern.test(`${request.method} ${request.url}`)).length;
@@ -66,6 +73,7 @@ export class FaultProxy {
   reset(): { unmet: number } {
     const unmet = this.#planned.reduce((sum, { faults }) => sum + faults.length, 0);
     this.#planned.length = 0;
+    this.#standing.length = 0;
     this.seen.length = 0;
     return { unmet };
   }
@@ -78,7 +86,9 @@ export class FaultProxy {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers });
-    const fault = this.#planned.find(({ matches, faults }) => faults.length > 0 && matches(request))?.faults.shift();
+    const fault =
+      this.#planned.find(({ matches, faults }) => faults.length > 0 && matches(request))?.faults.shift() ??
+      this.#standing.find(({ pattern }) => pattern.test(line(request)))?.fault;
     let body: Promise<Buffer> | undefined;
     const forward: Exchange['forward'] = async (change = (whole) => whole) =>
       this.#forward(request, change(await (body ??= collect(request))));
@@ -113,6 +123,14 @@ export class FaultProxy {
 export function refuse(status = 503, code = 'SlowDown', headers: Record<string, string> = {}): Fault {
   const text = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>Made up.</Message></Error>`;
   return say(status, text, headers);
+}
+
+/** Answers 503 SlowDown to what comes above a rate, and to the rest what the S3 server says, or `pass`. */
+export function limitTo(
+  bucket: TokenBucket,
+  pass: Fault = async ({ response, forward }) => answer(response, await forward()),
+): Fault {
+  return (exchange) => (bucket.take(performance.now()) ? pass(exchange) : refuse()(exchange));
 }
 
 /** Answers 200, as S3 does when it notices late that a request failed. */
