@@ -1,7 +1,8 @@
 import { draw } from './draw.js';
+import { prediction } from './prediction.js';
 
 /** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
-const benches: Record<string, () => Promise<void>> = { draw };
+const benches: Record<string, () => Promise<void>> = { draw, prediction };
 
 const name = process.argv[2] ?? '';
 const bench = benches[name];

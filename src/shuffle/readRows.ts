@@ -1,5 +1,6 @@
 import type { Dataset } from '../formats/dataset.js';
 import { columnBytes, locateRows, shardColumnOffsets } from '../formats/encoding.js';
+import type { RowRange } from '../formats/encoding.js';
 import type { ByteRange, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
 import { readBytes, readEach } from './reading.js';
@@ -53,16 +54,9 @@ export function planReads(place: Prefix, dataset: Dataset, firstRow: number, row
   const reads: Read[] = [];
   const widths = dataset.columns.map(columnBytes);
   let record = 0;
-  for (const { shardIndex, rowInShard, rows: count } of locateRows(dataset, firstRow, rows)) {
-    const shard = dataset.shards[shardIndex]!;
-    const offsets = shardColumnOffsets(dataset, shard);
-    let inRecord = 0;
-    const spans: ColumnSpan[] = [];
-    for (const [column, rowBytes] of widths.entries()) {
-      const start = offsets[column]! + rowInShard * rowBytes;
-      if (rowBytes > 0) spans.push({ inRecord, rowBytes, start, end: start + count * rowBytes, firstRecord: record });
-      inRecord += rowBytes;
-    }
+  for (const piece of locateRows(dataset, firstRow, rows)) {
+    const shard = dataset.shards[piece.shardIndex]!;
+    const spans = columnSpans(dataset, widths, piece, record);
     const object = { bucket: place.bucket, key: place.prefix + shard.key };
     for (const range of coveringRanges(spans)) {
       reads.push({
@@ -72,24 +66,58 @@ export function planReads(place: Prefix, dataset: Dataset, firstRow: number, row
         spans: spans.filter((span) => span.start < range.end && span.end > range.start),
       });
     }
-    record += count;
+    record += piece.rows;
   }
   return reads;
 }
 
+/** How many GETs `readRows` sends for rows of one shard, and the bytes that they ask for, without a list of them. */
+export function countReads(dataset: Dataset, piece: RowRange): { get: number; bytes: number } {
+  const widths = dataset.columns.map(columnBytes);
+  let get = 0;
+  let bytes = 0;
+  for (const { start, end } of joinedRanges(columnSpans(dataset, widths, piece, 0))) {
+    get += Math.ceil((end - start) / readBytes);
+    bytes += end - start;
+  }
+  return { get, bytes };
+}
+
+function columnSpans(
+  dataset: Dataset,
+  widths: readonly number[],
+  { shardIndex, rowInShard, rows }: RowRange,
+  firstRecord: number,
+): ColumnSpan[] {
+  const offsets = shardColumnOffsets(dataset, dataset.shards[shardIndex]!);
+  let inRecord = 0;
+  const spans: ColumnSpan[] = [];
+  for (const [column, rowBytes] of widths.entries()) {
+    const start = offsets[column]! + rowInShard * rowBytes;
+    if (rowBytes > 0) spans.push({ inRecord, rowBytes, start, end: start + rows * rowBytes, firstRecord });
+    inRecord += rowBytes;
+  }
+  return spans;
+}
+
 /** Ranges of at most `readBytes` that cover all spans. */
 function coveringRanges(spans: readonly ColumnSpan[]): ByteRange[] {
+  const ranges: ByteRange[] = [];
+  for (const { start, end } of joinedRanges(spans)) {
+    for (let at = start; at < end; at += readBytes) ranges.push({ start: at, end: Math.min(at + readBytes, end) });
+  }
+  return ranges;
+}
+
+/** The spans, those with small gaps between them as one. */
+function joinedRanges(spans: readonly ColumnSpan[]): ByteRange[] {
   const joined: { start: number; end: number }[] = [];
   for (const span of [...spans].sort((a, b) => a.start - b.start)) {
     const last = joined.at(-1);
     if (last && span.start - last.end <= coalescedGap) last.end = Math.max(last.end, span.end);
     else joined.push({ start: span.start, end: span.end });
   }
-  const ranges: ByteRange[] = [];
-  for (const { start, end } of joined) {
-    for (let at = start; at < end; at += readBytes) ranges.push({ start: at, end: Math.min(at + readBytes, end) });
-  }
-  return ranges;
+  return joined;
 }
 
 /** Hands out the part of a column that a range holds; a row may begin or end outside of it. */

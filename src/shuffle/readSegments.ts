@@ -58,7 +58,7 @@ async function readSegment(
   buffer: Uint8Array,
   options: ReadOptions,
 ): Promise<{ digest: string } | { fault: string }> {
-  const step = Math.max(1, Math.floor((readBytes - trailerBytes) / width));
+  const step = recordsPerRead(width);
   const records = recordNumbers(segment);
   let crc = 0;
   for (let first = 0; first < segment.records; first += step) {
@@ -75,6 +75,11 @@ async function readSegment(
     if (last) return checkTrailer(bytes.subarray(count * width), identity, crc);
   }
   throw new RangeError('A segment without records has no trailer to check');
+}
+
+/** Records of a segment that one GET reads, at most; the last one reads the trailer too. */
+export function recordsPerRead(recordBytes: number): number {
+  return Math.max(1, Math.floor((readBytes - trailerBytes) / recordBytes));
 }
 
 /** The reader's numbers of a segment's records, in the order in which they stand in it. */

@@ -4,7 +4,7 @@ import { forEachConcurrently } from '../concurrently.js';
 export const readBytes = 16 * 1024 * 1024;
 
 /** Objects or ranges that a task reads at a time. */
-const concurrentReads = 4;
+export const concurrentReads = 4;
 
 export interface ReadOptions {
   readonly signal: AbortSignal;
