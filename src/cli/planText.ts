@@ -45,7 +45,7 @@ function fleetLines({ fleet, hours }: PlanSummary, { wish, prices }: PlanTables)
   const numbers = wish.machines === undefined ? `1 to ${prices.fleet.mostMachines} machines` : `${wish.machines}`;
   return [
     `fleet  ${fleet.machines} × ${fleet.instance} (${fleet.vCpus} vCPUs, ${formatSize(fleet.memory)}, ` +
-      `$${fleet.dollarsPerHour}/h), ${fleet.tasksAtOnce} tasks at a time on each: the cheapest of ${kinds} × ${numbers}`,
+      `$${fleet.dollarsPerHour}/h), ${several(fleet.tasksAtOnce, 'task')} at a time on each: the cheapest of ${kinds} × ${numbers}`,
     `time   ${duration(hours)}`,
   ];
 }
@@ -57,7 +57,7 @@ function costLines(plan: PlanSummary, { prices }: PlanTables): string[] {
     [
       [
         'compute',
-        `${fleet.machines} machines × (${hours} h + ${fleet.startHours} h to start) × $${fleet.dollarsPerHour}`,
+        `${several(fleet.machines, 'machine')} × (${hours} h + ${fleet.startHours} h to start) × $${fleet.dollarsPerHour}`,
         '=',
         money(dollars.compute),
       ],
@@ -89,7 +89,7 @@ function alternativeLines({ alternatives }: PlanSummary): string[] {
   const line = (name: string, { memory, scatterPasses, ...other }: Alternative): string[] => [
     name,
     `memory ${formatSize(memory)}`,
-    scatterPasses === 1 ? '1 scatter' : `${scatterPasses} scatters`,
+    several(scatterPasses, 'scatter'),
     `${other.machines} × ${other.instance}`,
     duration(other.hours),
     money(other.dollars),
@@ -108,7 +108,8 @@ function sourceLines({ prices, rates }: PlanTables): string[] {
   return [
     '',
     `prices: ${prices.region}, ${prices.date}, ${prices.source}`,
-    `rates: measured on ${rates.machine}, ${rates.date}. Not included: Temporal, retries, disks.`,
+    `rates: ${rates.date}, ${rates.machine}`,
+    'not included: Temporal, retries, disks',
   ];
 }
 
@@ -125,8 +126,12 @@ function count(number: number): string {
 }
 
 function money(dollars: number): string {
-  const digits = dollars > 0 && dollars < 0.1 ? 4 : 2;
-  return `$${dollars.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+  if (dollars > 0 && dollars < 0.1) return `$${dollars.toLocaleString('en-US', { maximumSignificantDigits: 2 })}`;
+  return `$${dollars.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+}
+
+function several(number: number, thing: string): string {
+  return `${count(number)} ${thing}${number === 1 ? '' : 's'}`;
 }
 
 function duration(hours: number): string {

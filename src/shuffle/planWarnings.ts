@@ -1,4 +1,3 @@
-import { formatSize } from '../sizes.js';
 import type { Cost } from './cost.js';
 import type { Fleet } from './passTime.js';
 import type { PassTraffic } from './passTraffic.js';
@@ -18,8 +17,8 @@ export function planWarnings(
   const smallest = Math.min(...passes.map(({ segmentBytes }) => segmentBytes ?? Infinity));
   if (smallest < breakEvenBytes && passes.some(({ get }) => get > 1e6)) {
     warnings.push(
-      `Segments of about ${formatSize(smallest)} are smaller than ${formatSize(breakEvenBytes)}, where reading them ` +
-        'costs about as much as one more scatter pass: compare with more memory, or with a larger minSegment.',
+      `Segments are about ${megabytes(smallest)}. Below ${megabytes(breakEvenBytes)} their GETs cost about as much as one ` +
+        'more scatter pass: compare with more memory, or with a larger minSegment.',
     );
   }
   const rate = (requests: (pass: PassTraffic) => number): number =>
@@ -30,8 +29,8 @@ export function planWarnings(
   ] as const) {
     if (asked <= answered) continue;
     warnings.push(
-      `${machines} × ${instance.name} ask for ${Math.round(asked)} ${verb} per second, and a new prefix answers ` +
-        `${answered} until S3 has split it (which can take an hour): begin with a lower parallelism and raise it.`,
+      `${machines} × ${instance.name} send ${Math.round(asked)} ${verb} per second, and a new prefix takes ${answered} ` +
+        'until S3 has split it, which can take an hour: begin with a lower parallelism and raise it.',
     );
   }
   const { compute, get, put, storage } = cost.dollars;
@@ -39,4 +38,8 @@ export function planWarnings(
     warnings.push('Renting space for temporary data is the largest cost: more machines shorten it.');
   }
   return warnings;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(2)} MB`;
 }

@@ -50,7 +50,7 @@ describe('riffle plan', () => {
     for (const line of checked) {
       const [sum = '', dollars = ''] = line
         .replace(/^\w+/, '')
-        .replaceAll(/[≈$,]|machines|GiB-hours|HEAD|LIST|h to start|h/g, '')
+        .replaceAll(/[≈$,]|machines?|GiB-hours|HEAD|LIST|h to start|h/g, '')
         .split('=');
       // What is left are numbers, parentheses and the four operations.
       assert.match(sum, /^[\d\s.+×/()]+$/, line);

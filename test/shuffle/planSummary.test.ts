@@ -226,10 +226,10 @@ describe('summarizePlan', () => {
   it('warns of short segments and of a cold prefix', async () => {
     const { warnings } = await summaryOf(datasetOfSize(1e11, 1024), { memory: '12GiB' }, { machines: 300 });
     assert.ok(
-      warnings.some((warning) => warning.startsWith('Segments of about 1.4 MiB')),
+      warnings.some((warning) => warning.startsWith('Segments are about 1.44 MB.')),
       warnings.join(),
     );
-    assert.ok(warnings.some((warning) => /GETs per second, and a new prefix answers 5500/.test(warning)));
+    assert.ok(warnings.some((warning) => /GETs per second, and a new prefix takes 5500/.test(warning)));
     assert.deepEqual((await summaryOf(datasetOfSize(1e9, 1024), { memory: '12GiB' }, { machines: 1 })).warnings, []);
   });
 });
