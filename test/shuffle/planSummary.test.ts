@@ -157,19 +157,32 @@ describe('planTraffic', () => {
   });
 
   it('estimates what it does not count', () => {
-    for (const memory of [3500, 6000, 20_000]) {
-      const options = parsePlanInput({ input, blockRows: 1, outputShardRows: 16, memory, minSegment: 1 });
-      const { geometry, table } = planned(datasetOfSize(8192, 8), options);
+    const seen = { empty: 0, pieces: 0, parts: 0 };
+    for (const { width, ...options } of [
+      { width: 8, outputShardRows: 16, memory: 3500, minSegment: 1 },
+      { width: 8, outputShardRows: 16, memory: 6000, minSegment: 1 },
+      { width: 1_000_000, outputShardRows: 40, memory: 320_000_000, minSegment: 1 },
+      { width: 1_000_000, outputShardRows: 40, memory: 300_000_000, minSegment: 20_000_000 },
+    ]) {
+      const { geometry, table } = planned(
+        datasetOfSize(4096, width),
+        parsePlanInput({ input, blockRows: 1, ...options }),
+      );
       for (let pass = 1; pass < geometry.passes; pass++) {
-        const counted = segmentTraffic(geometry, pass, 8, table);
-        const estimated = segmentTraffic(geometry, pass, 8, undefined);
+        const counted = segmentTraffic(geometry, pass, width, table);
+        const estimated = segmentTraffic(geometry, pass, width, undefined);
         assert.deepEqual([counted.exact, estimated.exact], [true, false]);
         for (const field of ['get', 'put', 'filled'] as const) {
-          assert.ok(Math.abs(estimated[field] / counted[field] - 1) < 0.02, `${field} of pass ${pass} at ${memory}`);
+          const ratio = estimated[field] / counted[field];
+          assert.ok(Math.abs(ratio - 1) < 0.02, `${field} of pass ${pass} of ${JSON.stringify(options)}: ${ratio}`);
         }
         assert.ok(estimated.mostRecords >= counted.mostRecords);
+        if (counted.filled < 0.9 * geometry.rangeCount(pass) * geometry.bucketCount(pass)) seen.empty++;
+        if (counted.get > 1.5 * counted.filled) seen.pieces++;
+        if (pass > 1 && counted.put > 2 * geometry.taskCount(pass)) seen.parts++;
       }
     }
+    for (const [what, times] of Object.entries(seen)) assert.ok(times > 0, what);
   });
 });
 
