@@ -88,12 +88,13 @@ export interface PlanTables {
   readonly wish: FleetWish;
 }
 
-/** As large as the objects of `datasetOfSize` are. */
+/** As large as the objects of `datasetOfSize` are, unless they are too many. */
 const largestObject = 5 * 1024 ** 4;
+const mostObjects = 2 ** 16;
 
 /** A dataset of that size, for planning without data. */
 export function datasetOfSize(rows: number, width: number): Dataset {
-  const shardRows = Math.max(1, Math.floor(largestObject / width));
+  const shardRows = Math.max(Math.ceil(rows / mostObjects), Math.floor(largestObject / width));
   const shards = Array.from({ length: Math.ceil(rows / shardRows) }, (_, index) => {
     const count = Math.min(shardRows, rows - index * shardRows);
     return { key: `${index}.bin`, rows: count, bytes: count * width, header: 0, etag: '""' };
