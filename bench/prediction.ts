@@ -37,6 +37,12 @@ const trials: readonly Setting[] = [
   { name: 'r', recordBytes: 256, mebibytes: 64, memory: 8, minSegment: 800 },
 ];
 
+interface Trial {
+  readonly setting: Setting;
+  readonly plan: PlanSummary;
+  readonly observed: Observed;
+}
+
 /** Calibrates on some shuffles, predicts others, runs them, and compares: requests, bytes and seconds. */
 export async function prediction(): Promise<void> {
   const prices = await readPriceTable();
@@ -45,8 +51,14 @@ export async function prediction(): Promise<void> {
   try {
     // The first run compiles the code.
     await runOf(stack, { ...calibration[0]!, name: 'warm-up', mebibytes: 32 }, tables);
+    // In turn, so that both meet the same load of the machine; the rates know nothing of the trials.
     const calibrated: Observed[] = [];
-    for (const setting of calibration) calibrated.push((await runOf(stack, setting, tables)).observed);
+    const tried: Trial[] = [];
+    for (const [index, setting] of calibration.entries()) {
+      calibrated.push((await runOf(stack, setting, tables)).observed);
+      const trial = trials[index];
+      if (trial) tried.push({ setting: trial, ...(await runOf(stack, trial, tables)) });
+    }
     const rates = fitRates(
       calibrated.map(({ run }) => run),
       {
@@ -56,11 +68,7 @@ export async function prediction(): Promise<void> {
       },
     );
     await writeRates(rates);
-    const results = [];
-    for (const setting of trials) {
-      const { plan, observed } = await runOf(stack, setting, tables);
-      results.push(compare(setting, plan, observed, rates));
-    }
+    const results = tried.map((trial) => compare(trial, rates));
     await report(
       'prediction',
       { rates, results, calibrated: calibrated.map(({ run }) => run) },
@@ -84,7 +92,7 @@ async function runOf(
   stack: MeasuringStack,
   { name, recordBytes, mebibytes, memory, minSegment }: Setting,
   tables: PlanTables,
-): Promise<{ plan: PlanSummary; observed: Observed }> {
+): Promise<Omit<Trial, 'setting'>> {
   const rows = Math.floor((mebibytes * mebibyte) / recordBytes);
   const dataset = await stack.makeDataset(name, rows, recordBytes);
   const input = {
@@ -101,7 +109,7 @@ async function runOf(
   return { plan, observed: await stack.measure(input, plan) };
 }
 
-function compare(setting: Setting, plan: PlanSummary, observed: Observed, rates: Rates) {
+function compare({ setting, plan, observed }: Trial, rates: Rates) {
   const { exact, ...requests } = plan.requests;
   const bytes = plan.passes.map(({ bytesRead, bytesWritten }) => ({ read: bytesRead, written: bytesWritten }));
   return {
