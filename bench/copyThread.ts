@@ -14,7 +14,7 @@ async function copy({ bucket, objects, from, to }: CopyOrder): Promise<void> {
   for (const { key, bytes, etag } of objects) {
     memory.reset();
     // Ranges go straight to their place, so only the number of the buffers counts.
-    const buffers = takeReadBuffers(memory, Math.min(bytes, readBytes));
+    const buffers = takeReadBuffers(memory, bytes, Math.min(bytes, readBytes));
     const slab = new Slab(memory, bytes);
     const starts = Array.from({ length: Math.ceil(bytes / readBytes) }, (_, index) => index * readBytes);
     await readEach(starts, buffers, signal, async (start, _, stop) => {

@@ -1,10 +1,11 @@
 import { draw } from './draw.js';
 import { hash } from './hash.js';
+import { prediction } from './prediction.js';
 import { shuffle } from './shuffle.js';
 import { throttle } from './throttle.js';
 
 /** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
-const benches: Record<string, () => Promise<void>> = { draw, hash, shuffle, throttle };
+const benches: Record<string, () => Promise<void>> = { draw, hash, prediction, shuffle, throttle };
 
 const name = process.argv[2] ?? '';
 const bench = benches[name];

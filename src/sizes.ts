@@ -20,6 +20,8 @@ export function parseSize(value: string | number, name: string): number {
 /** A number of bytes for people, e.g. `1.5 GiB`. */
 export function formatSize(bytes: number): string {
   for (const [unit, size] of [
+    ['PiB', 1024 ** 5],
+    ['TiB', 1024 ** 4],
     ['GiB', 1024 ** 3],
     ['MiB', 1024 ** 2],
     ['KiB', 1024],

@@ -13,6 +13,7 @@ import { InvalidInput } from '../errors.js';
 import { present } from './output.js';
 import type { Outcome } from './output.js';
 import { planCommand } from './plan.js';
+import type { PlanCommandOptions } from './plan.js';
 import { putCommand } from './put.js';
 import { start } from './start.js';
 import type { StartOptions } from './start.js';
@@ -71,8 +72,14 @@ program
 program
   .command('plan <input>')
   .description('show how a shuffle would be carried out (input: JSON file, - for standard input)')
+  .option('--prices <file>', 'price table to use [prices.json of the package]')
+  .option('--rates <file>', 'measured rates to use [those of the price table]')
+  .option('--instance <name>', 'machines of this kind [the cheapest of the price table]')
+  .option('--machines <count>', 'so many machines [the cheapest number]')
   .option('--json', 'print JSON', false)
-  .action((input: string, { json }: { json: boolean }) => finish(json, () => planCommand(input)));
+  .action((input: string, options: PlanCommandOptions & { json: boolean }) =>
+    finish(options.json, () => planCommand(input, options)),
+  );
 
 program
   .command('start <type>')

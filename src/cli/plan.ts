@@ -1,62 +1,46 @@
+import { InvalidInput } from '../errors.js';
+import type { Dataset } from '../formats/dataset.js';
 import { readDataset } from '../formats/readDataset.js';
 import { parsePlanInput } from '../shuffle/input.js';
 import { datasetOfSize, summarizePlan } from '../shuffle/planSummary.js';
-import type { PlanSummary } from '../shuffle/planSummary.js';
-import { formatSize } from '../sizes.js';
 import { createS3Store } from '../storage/s3.js';
 import { parsePrefix } from '../storage/uri.js';
 import { readInputFile } from './inputFile.js';
 import type { Outcome } from './output.js';
+import { planText } from './planText.js';
+import { readPriceTable, readRates } from './priceTable.js';
+
+export interface PlanCommandOptions {
+  /** Files that replace the price table, and its rates. */
+  readonly prices?: string;
+  readonly rates?: string;
+  readonly instance?: string;
+  readonly machines?: string;
+}
 
 /** `riffle plan INPUT.json`. */
-export async function planCommand(path: string): Promise<Outcome> {
+export async function planCommand(path: string, options: PlanCommandOptions): Promise<Outcome> {
+  const wish = { instance: options.instance, machines: machineCount(options.machines) };
   const input = parsePlanInput(await readInputFile(path));
-  if (typeof input.input !== 'string') {
-    const dataset = datasetOfSize(input.input.rows, input.input.recordBytes);
-    return shown(summarizePlan(dataset, input, { bucket: '', prefix: '' }));
-  }
-  const place = parsePrefix(input.input);
+  const prices = await readPriceTable(options.prices);
+  const rates = options.rates === undefined ? prices.rates : await readRates(options.rates);
+  const plan = summarizePlan(await datasetOf(input.input), input, { prices, rates, wish });
+  return { json: plan, text: planText(plan, { prices, rates, wish }) };
+}
+
+async function datasetOf(input: string | { rows: number; recordBytes: number }): Promise<Dataset> {
+  if (typeof input !== 'string') return datasetOfSize(input.rows, input.recordBytes);
   const store = createS3Store();
   try {
-    return shown(summarizePlan(await readDataset(store, place), input, place));
+    return await readDataset(store, parsePrefix(input));
   } finally {
     store.close();
   }
 }
 
-function shown(plan: PlanSummary): Outcome {
-  const rows = plan.passes.map((pass, index) => [
-    `${index + 1} ${pass.kind}`,
-    String(pass.tasks),
-    String(pass.fanOut),
-    pass.segmentBytes === null ? '' : formatSize(pass.segmentBytes),
-    String(pass.get),
-    String(pass.put),
-    formatSize(pass.bytesRead),
-    formatSize(pass.bytesWritten),
-  ]);
-  const text = [
-    `${plan.rows} records of ${plan.recordBytes} bytes → ${plan.outputShards} output shards`,
-    '',
-    table([['pass', 'tasks', 'fan-out', 'segment', 'GET', 'PUT', 'read', 'written'], ...rows]),
-    '',
-    `memory of a task    at most ${formatSize(plan.peakMemoryBytes)}`,
-    `temporary data      at most ${formatSize(plan.peakTemporaryBytes)}`,
-    `distance to uniform at most ${plan.uniformityBound.toExponential(1)} (total variation)`,
-    ...plan.warnings.map((warning) => `warning: ${warning}`),
-  ].join('\n');
-  return { json: plan, text };
-}
-
-/** Columns padded to equal width. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+function machineCount(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 100_000) return count;
+  throw new InvalidInput(`--machines is ${JSON.stringify(text)}: write a whole number from 1 to 100000.`);
 }

@@ -9,6 +9,12 @@ const firstReadBytes = 16 * 1024;
 /** Headers may take 100 MB: the longer ones share this many bytes, so that many at once cannot exhaust memory. */
 const longHeaders = new Budget(64 * 1024 * 1024);
 
+/** GETs that `readShardHeader` sends for a shard whose data begins at `header`. */
+export function headerReads(codec: Codec, { header }: { readonly header: number }): number {
+  if (codec.encoding === 'raw') return 0;
+  return header > firstReadBytes ? 2 : 1;
+}
+
 /**
  * Reads and checks the header of a shard file, with one ranged read (none for raw), or two where it is long.
  * @param head the object's length and ETag; the reads are bound to this ETag

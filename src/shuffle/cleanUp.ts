@@ -2,8 +2,8 @@ import type { ObjectStore } from '../storage/objectStore.js';
 import type { ShuffleRun } from './run.js';
 import type { Survey } from './survey.js';
 
-/** Keys that one call of the store deletes. */
-const batch = 10_000;
+/** Tasks whose objects one call of the store deletes. */
+export const batch = 10_000;
 
 /** Deletes what a pass wrote: packed objects and checkpoints; never output shards. */
 export async function deletePass(

@@ -1,34 +1,59 @@
+import { InvalidInput, RiffleError } from '../errors.js';
 import type { Dataset } from '../formats/dataset.js';
-import { codecOf, columnBytes, firstRows, locateRows, recordBytes } from '../formats/encoding.js';
-import type { RowRange } from '../formats/encoding.js';
-import { partBytes } from '../storage/objectStore.js';
-import type { Prefix } from '../storage/uri.js';
+import { controlRequests, taskEndRequests, taskStartRequests } from './controlRequests.js';
+import { allRequests } from './cost.js';
+import type { Dollars, Job } from './cost.js';
+import { CountTable } from './countTable.js';
+import { checkWish, cheapest, fastest, largestTask, offers } from './fleetSearch.js';
+import type { FleetWish, Offer } from './fleetSearch.js';
 import { Geometry } from './geometry.js';
 import type { PlanInput } from './input.js';
-import { layoutDigest, layoutOf, shapeOf } from './layout.js';
-import { labelBytes } from './planner.js';
+import { layoutOf } from './layout.js';
+import { planTraffic } from './passTraffic.js';
+import type { PassTraffic, TrafficOptions } from './passTraffic.js';
+import type { Bound } from './passTime.js';
 import { planDigest } from './plan.js';
-import { planShuffle } from './prepare.js';
-import { trailerBytes } from './segment.js';
-import { rowsBefore } from './shape.js';
-import { readBytes } from './reading.js';
-import { planReads } from './readRows.js';
+import type { Plan } from './plan.js';
+import { makePlan } from './planner.js';
+import type { PlanRequest } from './planner.js';
+import { planWarnings } from './planWarnings.js';
+import { planRequest } from './prepare.js';
+import type { PriceTable } from './prices.js';
+import type { Rates } from './rates.js';
+import type { Requests } from './requests.js';
+import type { Shape } from './shape.js';
 import { uniformityBound } from './uniformityBound.js';
 
-export interface PassSummary {
-  readonly kind: 'scatter' | 'gather';
-  readonly tasks: number;
-  /** Buckets per task of a scatter pass, output shards per task of the gather pass (at most). */
-  readonly fanOut: number;
-  /** Mean bytes of a segment that the pass writes; null for the gather pass. */
-  readonly segmentBytes: number | null;
-  readonly get: number;
-  readonly put: number;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
+export interface PassSummary extends Omit<PassTraffic, 'memoryBytes'> {
+  readonly seconds: number;
+  readonly bound: Bound;
 }
 
-/** What `riffle plan` prints. Requests and bytes of later passes are means: their segments have random sizes. */
+/** A fleet with its assumptions. */
+export interface FleetSummary {
+  readonly instance: string;
+  readonly machines: number;
+  readonly vCpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  /** Tasks at a time on each machine. */
+  readonly tasksAtOnce: number;
+  readonly dollarsPerHour: number;
+  readonly startHours: number;
+}
+
+/** A plan on a fleet, in short. */
+export interface Alternative {
+  /** Bytes per task. */
+  readonly memory: number;
+  readonly scatterPasses: number;
+  readonly instance: string;
+  readonly machines: number;
+  readonly hours: number;
+  readonly dollars: number;
+}
+
+/** What `riffle plan` prints. */
 export interface PlanSummary {
   readonly format: 'riffle.plan-summary/1';
   readonly layout: string;
@@ -36,24 +61,51 @@ export interface PlanSummary {
   readonly rows: number;
   readonly recordBytes: number;
   readonly outputShards: number;
+  readonly memory: number;
   readonly passes: readonly PassSummary[];
   readonly peakMemoryBytes: number;
   readonly peakTemporaryBytes: number;
-  readonly requests: { readonly get: number; readonly put: number; readonly list: number };
+  /** Of the whole run, with one worker process; each further one reads plan.json, one GET more. */
+  readonly requests: Requests & { readonly exact: boolean };
+  readonly hours: number;
+  readonly dollars: Dollars & { readonly perTerabyte: number };
+  readonly gibibyteHours: number;
+  readonly fleet: FleetSummary;
+  /** The same plan on the fastest fleet, and the best of other memory too. */
+  readonly alternatives: {
+    readonly fastestHere: Alternative;
+    readonly cheapest: Alternative;
+    readonly fastest: Alternative;
+  };
   /** Bound of the total-variation distance from the uniform law (docs/uniformity.md). */
   readonly uniformityBound: number;
   readonly warnings: readonly string[];
 }
 
+export interface PlanTables {
+  readonly prices: PriceTable;
+  readonly rates: Rates;
+  readonly wish: FleetWish;
+}
+
+/** As large as the objects of `datasetOfSize` are, unless they are too many. */
+const largestObject = 5 * 1024 ** 4;
+const mostObjects = 2 ** 16;
+
 /** A dataset of that size, for planning without data. */
 export function datasetOfSize(rows: number, width: number): Dataset {
+  const shardRows = Math.max(Math.ceil(rows / mostObjects), Math.floor(largestObject / width));
+  const shards = Array.from({ length: Math.ceil(rows / shardRows) }, (_, index) => {
+    const count = Math.min(shardRows, rows - index * shardRows);
+    return { key: `${index}.bin`, rows: count, bytes: count * width, header: 0, etag: '""' };
+  });
   return {
     format: 'riffle.dataset/1',
     rows,
     encoding: 'raw',
     recordBytes: width,
     columns: [{ name: 'record', dtype: 'U8', shape: [width] }],
-    shards: [{ key: 'whole.bin', rows, bytes: rows * width, header: 0, etag: '""' }],
+    shards,
   };
 }
 
@@ -61,141 +113,108 @@ export function datasetOfSize(rows: number, width: number): Dataset {
  * Plans a shuffle as the workflow would, and adds up what it will take. No data is read.
  * @throws MemoryTooSmall, InvalidInput
  */
-export function summarizePlan(dataset: Dataset, input: PlanInput, place: Prefix): PlanSummary {
+export function summarizePlan(dataset: Dataset, input: PlanInput, { prices, rates, wish }: PlanTables): PlanSummary {
+  checkWish(wish, prices);
   const layout = layoutOf(dataset, input);
-  const { plan, warnings } = planShuffle(dataset, layout, input);
-  const shape = shapeOf(dataset.rows, layout);
-  const geometry = Geometry.of(shape, plan);
-  const width = recordBytes(dataset);
-  const header = codecOf(dataset).encodeHeader(dataset.columns, Math.ceil(shape.rows / shape.shards), dataset.metadata);
-  const all = shape.rows * width;
-
-  const passes: PassSummary[] = [];
-  let peakMemoryBytes = 0;
-  for (let pass = 1; pass <= geometry.passes; pass++) {
-    const tasks = geometry.taskCount(pass);
-    const read = readsOf(dataset, geometry, pass, width, place);
-    if (geometry.isGather(pass)) {
-      const fanOut = mostShards(geometry);
-      const shardBytes = header.length + Math.ceil(shape.rows / shape.shards) * width;
-      peakMemoryBytes = Math.max(peakMemoryBytes, fanOut * (shardBytes + (labelBytes * shape.rows) / shape.shards));
-      passes.push({
-        kind: 'gather',
-        tasks,
-        fanOut,
-        segmentBytes: null,
-        get: read.get,
-        put: shape.shards * putsOf(shardBytes) + tasks,
-        bytesRead: read.bytes,
-        bytesWritten: all + shape.shards * header.length,
-      });
-      continue;
-    }
-    const { fanOut, taskBlocks } = geometry.scatterPass(pass);
-    const records = Math.min(taskBlocks * shape.blockRows, shape.rows) / geometry.bucketCount(pass - 1);
-    peakMemoryBytes = Math.max(peakMemoryBytes, records * (width + labelBytes) + fanOut * trailerBytes);
-    passes.push({
-      kind: 'scatter',
-      tasks,
-      fanOut,
-      segmentBytes: Math.round((records * width) / fanOut),
-      get: read.get,
-      put: tasks * (putsOf(records * width + fanOut * trailerBytes) + 1),
-      bytesRead: read.bytes,
-      bytesWritten: all + trailersOf(geometry, pass),
-    });
-  }
-  const written = passes.filter(({ kind }) => kind === 'scatter').map(({ bytesWritten }) => bytesWritten);
+  const request = planRequest(dataset, layout, input);
+  const { plan, warnings } = makePlan(request);
+  const { shape } = request;
+  const table = new CountTable(shape, layout.seed);
+  const job = jobOf(dataset, shape, plan, input, { table });
+  const here = offers(job, wish, prices, rates).map((offer) => ({ ...offer, plan }));
+  const best = cheapest(here);
+  if (!best) throw tooLarge(job, wish);
+  const others = otherMemories(prices, input.memory).flatMap((memory) =>
+    tryPlan({ ...request, memory }).flatMap((other) =>
+      offers(jobOf(dataset, shape, other, input, { sampledTasks }), wish, prices, rates).map((offer) => ({
+        ...offer,
+        plan: other,
+      })),
+    ),
+  );
+  const { fleet, cost } = best;
+  const written = job.passes.filter(({ kind }) => kind === 'scatter').map(({ bytesWritten }) => bytesWritten);
   return {
     format: 'riffle.plan-summary/1',
-    layout: layoutDigest(layout),
+    layout: request.layout,
     plan: planDigest(plan),
     rows: shape.rows,
-    recordBytes: width,
+    recordBytes: request.recordBytes,
     outputShards: shape.shards,
-    passes,
-    peakMemoryBytes: Math.ceil(peakMemoryBytes),
+    memory: plan.memory,
+    passes: job.passes.map(({ memoryBytes: _, ...pass }, index) => ({ ...pass, ...cost.passes[index]! })),
+    peakMemoryBytes: largestTask(job),
     // While a pass runs, what the pass before wrote is still there.
     peakTemporaryBytes: Math.max(0, ...written.map((bytes, index) => bytes + (written[index - 1] ?? 0))),
-    requests: {
-      get: passes.reduce((sum, pass) => sum + pass.get, 0),
-      put: passes.reduce((sum, pass) => sum + pass.put, 0),
-      list: 2,
+    requests: { ...allRequests(job), exact: job.passes.every(({ exact }) => exact) },
+    hours: cost.hours,
+    dollars: { ...cost.dollars, perTerabyte: (cost.dollars.total / (shape.rows * request.recordBytes)) * 1e12 },
+    gibibyteHours: cost.gibibyteHours,
+    fleet: {
+      instance: fleet.instance.name,
+      machines: fleet.machines,
+      vCpus: fleet.instance.vCpus,
+      memory: fleet.instance.memory,
+      tasksAtOnce: fleet.tasksAtOnce,
+      dollarsPerHour: fleet.instance.dollarsPerHour,
+      startHours: prices.fleet.startHours,
+    },
+    alternatives: {
+      fastestHere: alternative(fastest(here)!),
+      cheapest: alternative(cheapest([...here, ...others])!),
+      fastest: alternative(fastest([...here, ...others])!),
     },
     uniformityBound: uniformityBound(shape.rows, shape.blockRows, shape.shards),
-    warnings,
+    warnings: [...warnings, ...planWarnings(job.passes, cost, fleet, prices)],
   };
 }
 
-/** GETs (one a task looks for its checkpoint) and bytes that a pass reads. */
-function readsOf(
-  dataset: Dataset,
-  geometry: Geometry,
-  pass: number,
-  width: number,
-  place: Prefix,
-): { get: number; bytes: number } {
-  const { shape } = geometry;
-  const tasks = geometry.taskCount(pass);
-  if (pass > 1) {
-    const ranges = geometry.rangeCount(pass - 1);
-    const perTask = geometry.isGather(pass) ? ranges : ranges / geometry.rangeCount(pass);
-    const segment = (shape.rows * width) / (geometry.bucketCount(pass - 1) * ranges);
-    const get = tasks * perTask * Math.max(1, Math.ceil(segment / readBytes)) + tasks;
-    return { get: Math.ceil(get), bytes: shape.rows * width + trailersOf(geometry, pass - 1) };
-  }
-  let get = tasks;
-  let bytes = 0;
-  const count = readCounter(dataset, place);
-  for (let task = 0; task < tasks; task++) {
-    const work = geometry.isGather(1)
-      ? { firstBlock: 0, endBlock: geometry.blockCount }
-      : geometry.scatterTask(1, task);
-    const first = rowsBefore(shape, work.firstBlock);
-    for (const piece of locateRows(dataset, first, rowsBefore(shape, work.endBlock) - first)) {
-      const reads = count(piece);
-      get += reads.get;
-      bytes += reads.bytes;
-    }
-  }
-  return { get, bytes };
+/** Tasks whose reads are counted when plans are compared. */
+const sampledTasks = 200;
+
+function jobOf(dataset: Dataset, shape: Shape, plan: Plan, input: PlanInput, options: TrafficOptions): Job {
+  const geometry = Geometry.of(shape, plan);
+  const passes = planTraffic(dataset, geometry, options).map((pass) => ({
+    ...pass,
+    get: pass.get + pass.tasks * (taskStartRequests.get ?? 0),
+    put: pass.put + pass.tasks * (taskEndRequests.put ?? 0),
+  }));
+  return { records: dataset.rows, passes, control: controlRequests(dataset, geometry, input.keepIntermediates) };
 }
 
-/**
- * Counts the GETs for rows of one shard. Where all columns are equally wide, only the number of rows matters: then equal
- * pieces are counted once, which makes plans of petabytes quick.
- */
-function readCounter(dataset: Dataset, place: Prefix): (piece: RowRange) => { get: number; bytes: number } {
-  const starts = firstRows(dataset);
-  const counted = ({ shardIndex, rowInShard, rows }: RowRange): { get: number; bytes: number } => {
-    const reads = planReads(place, dataset, starts[shardIndex]! + rowInShard, rows);
-    return { get: reads.length, bytes: reads.reduce((sum, { range }) => sum + range.end - range.start, 0) };
-  };
-  if (new Set(dataset.columns.map(columnBytes)).size > 1) return counted;
-  const known = new Map<string, { get: number; bytes: number }>();
-  return (piece) => {
-    const key = `${piece.shardIndex} ${piece.rows}`;
-    let reads = known.get(key);
-    if (!reads) known.set(key, (reads = counted(piece)));
-    return reads;
+/** Sizes of task memory to compare with: all that a machine of the table could hold. */
+function otherMemories({ instances }: PriceTable, given: number): number[] {
+  const largest = Math.max(...instances.map(({ memory }) => memory));
+  const sizes: number[] = [];
+  for (let memory = 1024 ** 3; memory < largest; memory *= 2) sizes.push(memory);
+  return sizes.filter((memory) => memory !== given);
+}
+
+/** The plan for another memory, if there is one. */
+function tryPlan(request: PlanRequest): Plan[] {
+  try {
+    return [makePlan(request).plan];
+  } catch (error) {
+    if (error instanceof RiffleError) return [];
+    throw error;
+  }
+}
+
+function alternative({ fleet, cost, plan }: Offer & { plan: Plan }): Alternative {
+  return {
+    memory: plan.memory,
+    scatterPasses: plan.scatter.length,
+    instance: fleet.instance.name,
+    machines: fleet.machines,
+    hours: cost.hours,
+    dollars: cost.dollars.total,
   };
 }
 
-/** Bytes of all trailers that a scatter pass writes. */
-function trailersOf(geometry: Geometry, pass: number): number {
-  return geometry.rangeCount(pass) * geometry.bucketCount(pass) * trailerBytes;
-}
-
-function mostShards(geometry: Geometry): number {
-  let most = 0;
-  for (let index = 0; index < geometry.bucketCount(geometry.passes - 1); index++) {
-    const { first, end } = geometry.bucket(geometry.passes - 1, index);
-    most = Math.max(most, end - first);
-  }
-  return most;
-}
-
-/** PUT-priced requests for an object: one, or a multipart upload's. */
-function putsOf(bytes: number): number {
-  return bytes <= partBytes ? 1 : Math.ceil(bytes / partBytes) + 2;
+function tooLarge(job: Job, { instance }: FleetWish): InvalidInput {
+  return new InvalidInput(
+    `A task of this plan holds ${largestTask(job)} bytes, and ${instance ?? 'no instance of the price table'} has so ` +
+      'much memory free: lower memory, or name a larger machine (a table of your own: --prices FILE).',
+    { taskBytes: largestTask(job) },
+  );
 }

@@ -14,7 +14,7 @@ import type { ShuffleInput } from './input.js';
 import { layoutDigest, layoutOf, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
 import { makePlan } from './planner.js';
-import type { Planned } from './planner.js';
+import type { Planned, PlanRequest } from './planner.js';
 import type { Shape } from './shape.js';
 import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
 import { lastCompletePass, surveyOutput } from './survey.js';
@@ -80,21 +80,29 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
   return { run, adoptedPlan: adopted(run, input), warnings: [], completed, result: undefined };
 }
 
+type PlannableDataset = Pick<Dataset, 'rows' | 'columns' | 'encoding' | 'recordBytes' | 'metadata'>;
+
+interface Resources {
+  readonly memory: number;
+  readonly minSegment: number;
+}
+
 /** The plan that a new run of this input gets. @throws MemoryTooSmall, InvalidInput */
-export function planShuffle(
-  dataset: Pick<Dataset, 'rows' | 'columns' | 'encoding' | 'recordBytes' | 'metadata'>,
-  layout: Layout,
-  resources: { readonly memory: number; readonly minSegment: number },
-): Planned {
+export function planShuffle(dataset: PlannableDataset, layout: Layout, resources: Resources): Planned {
+  return makePlan(planRequest(dataset, layout, resources));
+}
+
+/** What the planner is asked for a run of this input. */
+export function planRequest(dataset: PlannableDataset, layout: Layout, resources: Resources): PlanRequest {
   const shape = shapeOf(dataset.rows, layout);
   const largestShard = Math.ceil(shape.rows / shape.shards);
-  return makePlan({
+  return {
     layout: layoutDigest(layout),
     shape,
     recordBytes: recordBytes(dataset),
     headerBytes: codecOf(dataset).encodeHeader(dataset.columns, largestShard, dataset.metadata).length,
     ...resources,
-  });
+  };
 }
 
 function adopted(run: ShuffleRun, input: ShuffleInput): boolean {

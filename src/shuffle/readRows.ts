@@ -1,5 +1,6 @@
 import type { Dataset } from '../formats/dataset.js';
 import { columnBytes, locateRows, shardColumnOffsets } from '../formats/encoding.js';
+import type { RowRange } from '../formats/encoding.js';
 import type { ByteRange, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
 import type { WorkMemory } from '../memory/workMemory.js';
@@ -61,16 +62,9 @@ export function planReads(place: Prefix, dataset: Dataset, firstRow: number, row
   const reads: Read[] = [];
   const widths = dataset.columns.map(columnBytes);
   let record = 0;
-  for (const { shardIndex, rowInShard, rows: count } of locateRows(dataset, firstRow, rows)) {
-    const shard = dataset.shards[shardIndex]!;
-    const offsets = shardColumnOffsets(dataset, shard);
-    let inRecord = 0;
-    const spans: ColumnSpan[] = [];
-    for (const [column, rowBytes] of widths.entries()) {
-      const start = offsets[column]! + rowInShard * rowBytes;
-      if (rowBytes > 0) spans.push({ inRecord, rowBytes, start, end: start + count * rowBytes, firstRecord: record });
-      inRecord += rowBytes;
-    }
+  for (const piece of locateRows(dataset, firstRow, rows)) {
+    const shard = dataset.shards[piece.shardIndex]!;
+    const spans = columnSpans(dataset, widths, piece, record);
     const object = { bucket: place.bucket, key: place.prefix + shard.key };
     for (const range of coveringRanges(spans)) {
       reads.push({
@@ -80,21 +74,44 @@ export function planReads(place: Prefix, dataset: Dataset, firstRow: number, row
         spans: spans.filter((span) => span.start < range.end && span.end > range.start),
       });
     }
-    record += count;
+    record += piece.rows;
   }
   return reads;
 }
 
+/** How many GETs `readRows` sends for rows of one shard, and the bytes that they ask for, without a list of them. */
+export function countReads(dataset: Dataset, piece: RowRange): { get: number; bytes: number } {
+  const widths = dataset.columns.map(columnBytes);
+  let get = 0;
+  let bytes = 0;
+  for (const { start, end } of joinedRanges(columnSpans(dataset, widths, piece, 0))) {
+    get += Math.floor((end - 1) / readBytes) - Math.floor(start / readBytes) + 1;
+    bytes += end - start;
+  }
+  return { get, bytes };
+}
+
+function columnSpans(
+  dataset: Dataset,
+  widths: readonly number[],
+  { shardIndex, rowInShard, rows }: RowRange,
+  firstRecord: number,
+): ColumnSpan[] {
+  const offsets = shardColumnOffsets(dataset, dataset.shards[shardIndex]!);
+  let inRecord = 0;
+  const spans: ColumnSpan[] = [];
+  for (const [column, rowBytes] of widths.entries()) {
+    const start = offsets[column]! + rowInShard * rowBytes;
+    if (rowBytes > 0) spans.push({ inRecord, rowBytes, start, end: start + rows * rowBytes, firstRecord });
+    inRecord += rowBytes;
+  }
+  return spans;
+}
+
 /** Ranges of at most `readBytes` that cover all spans. */
 function coveringRanges(spans: readonly ColumnSpan[]): ByteRange[] {
-  const joined: { start: number; end: number }[] = [];
-  for (const span of [...spans].sort((a, b) => a.start - b.start)) {
-    const last = joined.at(-1);
-    if (last && span.start - last.end <= coalescedGap) last.end = Math.max(last.end, span.end);
-    else joined.push({ start: span.start, end: span.end });
-  }
   const ranges: ByteRange[] = [];
-  for (const { start, end } of joined) {
+  for (const { start, end } of joinedRanges(spans)) {
     // Cut where S3 cuts: at multiples of the parts of the object.
     for (let at = start; at < end;) {
       const next = Math.min((Math.floor(at / readBytes) + 1) * readBytes, end);
@@ -103,6 +120,17 @@ function coveringRanges(spans: readonly ColumnSpan[]): ByteRange[] {
     }
   }
   return ranges;
+}
+
+/** The spans, those with small gaps between them as one. */
+function joinedRanges(spans: readonly ColumnSpan[]): ByteRange[] {
+  const joined: { start: number; end: number }[] = [];
+  for (const span of [...spans].sort((a, b) => a.start - b.start)) {
+    const last = joined.at(-1);
+    if (last && span.start - last.end <= coalescedGap) last.end = Math.max(last.end, span.end);
+    else joined.push({ start: span.start, end: span.end });
+  }
+  return joined;
 }
 
 /** Hands out the part of a column that a range holds: whole rows at once; the first and the last may be cut. */

@@ -83,9 +83,9 @@ async function readSegment(
   throw new RangeError('A segment without records has no trailer to check');
 }
 
-/** Whole records that one GET takes. */
-function recordsPerRead(width: number): number {
-  return Math.max(1, Math.floor((readBytes - trailerBytes) / width));
+/** Records of a segment that one GET reads, at most; the last one reads the trailer too. */
+export function recordsPerRead(recordBytes: number): number {
+  return Math.max(1, Math.floor((readBytes - trailerBytes) / recordBytes));
 }
 
 /** Bytes of the largest GET of `readSegments`. */

@@ -4,11 +4,22 @@ import type { WorkMemory } from '../memory/workMemory.js';
 /** The largest range of one GET. */
 export const readBytes = 8 * 1024 * 1024;
 
-/** Bytes that a task reads at a time. */
-const bytesInFlight = 4 * readBytes;
-
 /** Ranges that a task reads at a time: many where they are small, because each waits for its answer. */
 const mostReads = 16;
+
+/** Bytes that a task may have under way: more where it has more memory anyhow. */
+function bytesInFlight(taskBytes: number): number {
+  return Math.min(Math.max(taskBytes / 64, 4 * readBytes), mostReads * readBytes);
+}
+
+/**
+ * Ranges that a task reads at a time.
+ * @param taskBytes of all its records
+ * @param largest bytes of its largest read
+ */
+export function readsAtOnce(taskBytes: number, largest: number): number {
+  return Math.max(1, Math.min(mostReads, Math.floor(bytesInFlight(taskBytes) / Math.max(1, largest))));
+}
 
 export interface ReadOptions {
   readonly signal: AbortSignal;
@@ -23,10 +34,10 @@ export interface ReadBuffers {
   readonly bytes: number;
 }
 
-/** @param largest bytes of the task's largest read */
-export function takeReadBuffers(memory: WorkMemory, largest: number): ReadBuffers {
+/** Takes as many as `readsAtOnce` says. */
+export function takeReadBuffers(memory: WorkMemory, taskBytes: number, largest: number): ReadBuffers {
   const bytes = Math.max(1, largest);
-  const count = Math.max(1, Math.min(mostReads, Math.floor(bytesInFlight / bytes)));
+  const count = readsAtOnce(taskBytes, largest);
   return { addresses: Array.from({ length: count }, () => memory.take(bytes)), bytes };
 }
 

@@ -80,18 +80,33 @@ export function shardChildren(node: ShardNode): [ShardNode, ShardNode] {
  * A shard that the tree reaches above that depth counts as a node of it.
  */
 export function nodeStarts(shape: Shape, depth: number, first = 0, end = shape.shards): Float64Array {
-  const starts: number[] = [];
-  const visit = (from: number, to: number, below: number): void => {
-    if (to <= first || from >= end) return;
-    if (below === 0 || to - from === 1) {
-      starts.push(from);
-      return;
-    }
-    const middle = Math.floor((from + to) / 2);
-    visit(from, middle, below - 1);
-    visit(middle, to, below - 1);
-  };
-  visit(0, shape.shards, depth);
-  starts.push(end);
-  return Float64Array.from(starts);
+  let bounds: Float64Array = Float64Array.of(0, shape.shards);
+  for (let level = 0; level < depth; level++) bounds = halves(bounds, first, end);
+  const nodes = touching(bounds, first, end);
+  const starts = bounds.slice(nodes.first, nodes.end + 1);
+  starts[starts.length - 1] = end;
+  return starts;
+}
+
+/** Boundaries of the children of nodes that touch shards [first, end); a single shard stays as it is. */
+function halves(bounds: Float64Array, first: number, end: number): Float64Array {
+  const nodes = touching(bounds, first, end);
+  const children = new Float64Array(2 * (nodes.end - nodes.first) + 1);
+  let count = 0;
+  for (let index = nodes.first; index < nodes.end; index++) {
+    const [from, to] = [bounds[index]!, bounds[index + 1]!];
+    children[count++] = from;
+    if (to - from > 1) children[count++] = Math.floor((from + to) / 2);
+  }
+  children[count++] = bounds[nodes.end]!;
+  return children.subarray(0, count);
+}
+
+/** Which nodes between these boundaries touch shards [first, end). */
+function touching(bounds: Float64Array, first: number, end: number): { first: number; end: number } {
+  let low = 0;
+  while (bounds[low + 1]! <= first) low++;
+  let high = bounds.length - 1;
+  while (bounds[high - 1]! >= end) high--;
+  return { first: low, end: high };
 }

@@ -167,11 +167,15 @@ function planReading(
   input: Incoming,
   { memory, input: place }: TaskContext,
 ): Reading {
+  const taskBytes = input.records * run.recordBytes;
   if (pass > 1) {
-    return { reads: [], buffers: takeReadBuffers(memory, largestSegmentRead(input.segments, run.recordBytes)) };
+    return {
+      reads: [],
+      buffers: takeReadBuffers(memory, taskBytes, largestSegmentRead(input.segments, run.recordBytes)),
+    };
   }
   const reads = planReads(place, run.dataset, rowsBefore(run.shape, firstBlock), input.records);
-  return { reads, buffers: takeReadBuffers(memory, largestRead(reads)) };
+  return { reads, buffers: takeReadBuffers(memory, taskBytes, largestRead(reads)) };
 }
 
 /** Reads what a task needs, from the input dataset or from the segments of the pass before. */

@@ -7,7 +7,8 @@ import type { Prefix } from './uri.js';
 /** Keys of probes, below the prefix that is probed. */
 export const probePrefix = '_riffle/probe-';
 
-const racers = 32;
+/** PUTs that race for one key. */
+export const racers = 32;
 const rounds = 3;
 const bodyBytes = 64;
 

@@ -12,7 +12,7 @@ import { BrokenAnswer, classify, mayPass } from './s3Faults.js';
 import type { S3Session } from './s3Session.js';
 
 /** Keys in one DeleteObjects request, S3's maximum. */
-const deleteBatch = 1000;
+export const deleteBatch = 1000;
 
 export interface ListOptions extends CallOptions {
   readonly delimiter?: '/' | undefined;

@@ -130,7 +130,7 @@ async function eachChunk(
     const rows = Math.min(step, end - row);
     const reads = planReads(place, dataset, row, rows);
     memory.reset();
-    const buffers = takeReadBuffers(memory, largestRead(reads));
+    const buffers = takeReadBuffers(memory, rows * width, largestRead(reads));
     const assembly = takeAssembly(memory, width);
     const hashes = memory.take(assembly.rows * hashBytes);
     const chunk = new ColumnarFile(memory, assembly, new Uint8Array(0), dataset, rows);

@@ -1,0 +1,115 @@
+/** `riffle plan` as people and programs see it: the text's sums, and tables of one's own. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { planCommand } from '../../src/cli/plan.js';
+import type { PlanCommandOptions } from '../../src/cli/plan.js';
+import { InvalidInput } from '../../src/errors.js';
+import type { PlanSummary } from '../../src/shuffle/planSummary.js';
+
+/** The parts of the shipped table that these tests change. */
+interface Table {
+  s3: { get: number | string };
+  rates: { cpuSeconds: { gather: { byte: number } } };
+  instances: object[];
+  [name: string]: unknown;
+}
+
+describe('riffle plan', () => {
+  let folder: string;
+  let table: Table;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'riffle-plan-'));
+    await writeFile(
+      join(folder, 'in.json'),
+      JSON.stringify({ input: { rows: 1e11, recordBytes: 1024 }, memory: '12GiB' }),
+    );
+  });
+  beforeEach(async () => {
+    table = JSON.parse(await readFile('prices.json', 'utf8')) as Table;
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  async function file(value: unknown): Promise<string> {
+    const path = join(folder, 'table.json');
+    await writeFile(path, JSON.stringify(value));
+    return path;
+  }
+
+  async function plan(options: PlanCommandOptions = {}): Promise<{ plan: PlanSummary; text: string }> {
+    const { json, text } = await planCommand(join(folder, 'in.json'), options);
+    return { plan: json as PlanSummary, text };
+  }
+
+  it('prints sums that can be worked out again', async () => {
+    const { text } = await plan();
+    const checked = text.split('\n').filter((line) => /^(compute|GET|PUT|storage) /.test(line));
+    assert.equal(checked.length, 4);
+    for (const line of checked) {
+      const [sum = '', dollars = ''] = line
+        .replace(/^\w+/, '')
+        .replaceAll(/[≈$,]|machines?|GiB-hours|HEAD|LIST|h to start|h/g, '')
+        .split('=');
+      // What is left are numbers, parentheses and the four operations.
+      assert.match(sum, /^[\d\s.+×/()]+$/, line);
+      const worked = evaluate(sum);
+      assert.ok(Math.abs(worked - Number(dollars)) <= 0.005 + 1e-9 * worked, `${line}: ${worked}`);
+    }
+  });
+
+  it('takes a table of one’s own', async () => {
+    const before = await plan({ machines: '20', instance: 'm7g.4xlarge' });
+    table.s3.get = 0.0008;
+    const after = await plan({ machines: '20', instance: 'm7g.4xlarge', prices: await file(table) });
+    assert.ok(Math.abs(after.plan.dollars.get / before.plan.dollars.get - 2) < 1e-9);
+    assert.equal(after.plan.dollars.compute, before.plan.dollars.compute);
+    assert.deepEqual(after.plan.requests, before.plan.requests);
+  });
+
+  it('takes rates from a file', async () => {
+    const fleet = { machines: '20', instance: 'm7g.4xlarge' };
+    const before = await plan(fleet);
+    table.rates.cpuSeconds.gather.byte *= 100;
+    const after = await plan({ ...fleet, rates: await file(table.rates) });
+    assert.equal(after.plan.passes[0]!.seconds, before.plan.passes[0]!.seconds);
+    assert.ok(after.plan.passes[1]!.seconds > before.plan.passes[1]!.seconds);
+    assert.equal(after.plan.passes[1]!.bound, 'processor');
+  });
+
+  for (const [what, change, says] of [
+    [
+      'an amount that is no number',
+      () => (table.s3.get = 'cheap'),
+      /price table .* s3.get is "cheap": expected a number/,
+    ],
+    ['no instance', () => (table.instances = []), /instances is \[\]: expected at least one instance/],
+    ['a field that it does not know', () => (table.rebate = 0.1), /has no field "rebate"/],
+  ] as const) {
+    it(`refuses a table with ${what}`, async () => {
+      change();
+      await assert.rejects(plan({ prices: await file(table) }), (error) => {
+        assert.ok(error instanceof InvalidInput);
+        assert.match(error.message, says);
+        return true;
+      });
+    });
+  }
+
+  it('refuses a number of machines that is none', async () => {
+    for (const machines of ['0', '1.5', 'many']) await assert.rejects(plan({ machines }), /--machines is/);
+  });
+});
+
+/** The value of sums, products and quotients in which only sums stand in parentheses. */
+function evaluate(text: string): number {
+  const flat = text.replaceAll(/\(([^()]*)\)/g, (_, sum: string) =>
+    String(sum.split('+').reduce((total, part) => total + Number(part), 0)),
+  );
+  const [first = '', ...rest] = flat.trim().split(/\s*([×/])\s*/);
+  let value = Number(first);
+  for (let i = 0; i < rest.length; i += 2)
+    value = rest[i] === '×' ? value * Number(rest[i + 1]) : value / Number(rest[i + 1]);
+  return value;
+}
