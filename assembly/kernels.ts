@@ -2,7 +2,7 @@
  * The loops over records that JavaScript is slow at, compiled to WebAssembly (`npm run build`). They work on one linear
  * memory; all addresses are bytes in it. Who calls them: src/memory.
  */
-export { hashRecords, sumRecords } from './recordHash';
+export { digestRecords, hashRecords } from './recordHash';
 
 /** The first address behind the kernels' own data, a multiple of 16. The first KiB is free as well. */
 export function firstFree(): u32 {

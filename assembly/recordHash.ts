@@ -12,16 +12,25 @@ export function hashRecords(records: u32, count: u32, width: u32, hashes: u32): 
   }
 }
 
-/** Adds the hashes of `count` records of `width` bytes to the 128-bit integer at `sum`, modulo 2^128. */
-export function sumRecords(records: u32, count: u32, width: u32, sum: u32): void {
-  let low = load<u64>(sum);
-  let high = load<u64>(sum, 8);
+/** Odd, so that multiplying by it loses nothing: 2^64 divided by the golden ratio. */
+const sequenceFactor: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/**
+ * Takes `count` records of `width` bytes into a digest at `digest`: 16 bytes for the sum of their hashes modulo 2^128,
+ * then 8 for their sequence, s ← s · factor + low word of the hash, modulo 2^64, which tells other orders apart.
+ */
+export function digestRecords(records: u32, count: u32, width: u32, digest: u32): void {
+  let low = load<u64>(digest);
+  let high = load<u64>(digest, 8);
+  let sequence = load<u64>(digest, 16);
   for (let i: u32 = 0; i < count; i++) {
     hash(records, width);
     low += hashLow;
     high += hashHigh + (low < hashLow ? 1 : 0);
+    sequence = sequence * sequenceFactor + hashLow;
     records += width;
   }
-  store<u64>(sum, low);
-  store<u64>(sum, high, 8);
+  store<u64>(digest, low);
+  store<u64>(digest, high, 8);
+  store<u64>(digest, sequence, 16);
 }

@@ -24,7 +24,7 @@ async function copy({ bucket, objects, from, to }: CopyOrder): Promise<void> {
     });
     const checksums = new PartChecksums(slab);
     checksums.add(0, bytes);
-    await store.put({ bucket, key: to + key.slice(from.length) }, slab.checkedParts(checksums), { signal });
+    await store.put({ bucket, key: to + key.slice(from.length) }, slab.settledParts(checksums), { signal });
   }
 }
 

@@ -6,8 +6,16 @@ const pageBytes = 65_536;
 /** Bytes that a WebAssembly memory can have, less a page: its last address must not be one. */
 export const largestBank = 2 ** 32 - pageBytes;
 
-/** A sum of hashes stands at the beginning of every bank; the kernels' own data follow. */
-const sumAddress = 0;
+/** A digest stands at the beginning of every bank; the kernels' own data follow. */
+const digestAddress = 0;
+
+/** What is known of records that were seen one after the other. */
+export interface RecordDigest {
+  /** Sum of their hashes modulo 2^128: the multiset digest. */
+  sum: bigint;
+  /** 64 bits that also depend on their order. */
+  sequence: bigint;
+}
 
 /** One WebAssembly memory, handed out from its start. It grows and never shrinks. */
 export class Bank {
@@ -51,11 +59,14 @@ export class Bank {
     return this.bytes.subarray(address, address + length);
   }
 
-  /** Sum, modulo 2^128, of the hashes of `count` records of `width` bytes that stand together. */
-  sumHashes(records: number, count: number, width: number): bigint {
-    const sum = new BigUint64Array(this.bytes.buffer, sumAddress, 2);
-    sum.fill(0n);
-    this.kernels.sumRecords(records, count, width, sumAddress);
-    return sum[0]! + (sum[1]! << 64n);
+  /** Takes `count` records of `width` bytes, which stand together, into `digest`. */
+  digestRecords(records: number, count: number, width: number, digest: RecordDigest): void {
+    const state = new BigUint64Array(this.bytes.buffer, digestAddress, 3);
+    state[0] = digest.sum;
+    state[1] = digest.sum >> 64n;
+    state[2] = digest.sequence;
+    this.kernels.digestRecords(records, count, width, digestAddress);
+    digest.sum = state[0] + (state[1] << 64n);
+    digest.sequence = state[2];
   }
 }

@@ -15,7 +15,7 @@ export interface Kernels {
     count: number,
   ): void;
   hashRecords(records: number, count: number, width: number, hashes: number): void;
-  sumRecords(records: number, count: number, width: number, sum: number): void;
+  digestRecords(records: number, count: number, width: number, digest: number): void;
 }
 
 /** The target that `scatter` skips. */

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { combineCrc32 } from '../storage/crc32.js';
 import { partBytes } from '../storage/objectStore.js';
-import type { CheckedPart } from '../storage/objectStore.js';
+import type { SettledPart } from '../storage/objectStore.js';
 import type { WorkMemory } from './workMemory.js';
 
 /** Bytes of a slab that lie together in memory: [start, end) of the slab, from `address` on. */
@@ -113,11 +113,11 @@ export class Slab {
     return crc;
   }
 
-  /** The parts as they are uploaded. */
-  checkedParts(checksums: PartChecksums): CheckedPart[] {
+  /** The parts as they are uploaded. @param checksums of all bytes; none where the content proves itself */
+  settledParts(checksums?: PartChecksums): SettledPart[] {
     return this.parts.map((address, index) => ({
       bytes: this.memory.view(address, Math.min(this.size, this.length - index * this.size)),
-      crc32: checksums.ofPart(index),
+      crc32: checksums?.ofPart(index),
     }));
   }
 

@@ -1,4 +1,5 @@
 import { Bank, largestBank } from './bank.js';
+import type { RecordDigest } from './bank.js';
 import { nowhere } from './kernels.js';
 
 /** Records that are handled by one call of a kernel. */
@@ -110,9 +111,9 @@ export class WorkMemory {
     this.banks[0]!.kernels.hashRecords(records, count, width, hashes);
   }
 
-  /** Sum, modulo 2^128, of the hashes of `count` records of `width` bytes that stand together. */
-  sumHashes(records: number, count: number, width: number): bigint {
-    return this.bankOf(records).sumHashes(records % 2 ** 32, count, width);
+  /** Takes `count` records of `width` bytes, which stand together, into `digest`. */
+  digestRecords(records: number, count: number, width: number, digest: RecordDigest): void {
+    this.bankOf(records).digestRecords(records % 2 ** 32, count, width, digest);
   }
 
   private bankOf(address: number): Bank {

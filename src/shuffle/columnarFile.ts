@@ -6,7 +6,8 @@ import { PartChecksums, Slab } from '../memory/slab.js';
 import type { RecordRun } from '../memory/slab.js';
 import { batchRecords } from '../memory/workMemory.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import type { CheckedPart } from '../storage/objectStore.js';
+import type { SettledPart } from '../storage/objectStore.js';
+import { digestOf, emptyDigest } from './recordHash.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
 
 /** Where a column stands. */
@@ -128,19 +129,19 @@ export class ColumnarFile implements RecordTarget {
   }
 
   /** The file as it is uploaded, with the CRC-32 of the whole. */
-  seal(): { parts: readonly CheckedPart[]; crc32: number } {
+  seal(): { parts: readonly SettledPart[]; crc32: number } {
     const checksums = new PartChecksums(this.slab);
     const crc32 = checksums.add(0, this.length);
-    return { parts: this.slab.checkedParts(checksums), crc32 };
+    return { parts: this.slab.settledParts(checksums), crc32 };
   }
 
-  /** Sum of the hashes of the rows, modulo 2^128. */
-  async sumHashes(pause: Pause): Promise<bigint> {
-    let sum = 0n;
+  /** Multiset digest of the rows, hex. */
+  async digest(pause: Pause): Promise<string> {
+    const digest = emptyDigest();
     await this.eachRun(pause, ({ address, count }) => {
-      sum += this.memory.sumHashes(address, count, this.width);
+      this.memory.digestRecords(address, count, this.width, digest);
     });
-    return sum;
+    return digestOf(digest.sum);
   }
 
   /** Calls `visit` with the rows as records that lie together, run after run; valid during the call. */

@@ -1,16 +1,19 @@
-import { PartChecksums, Slab } from '../memory/slab.js';
+import { Slab } from '../memory/slab.js';
 import { batchRecords } from '../memory/workMemory.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import type { CheckedPart } from '../storage/objectStore.js';
+import type { SettledPart } from '../storage/objectStore.js';
 import type { Placement } from './placement.js';
-import { digestOf, sumHashes } from './recordHash.js';
+import { digestOf, emptyDigest } from './recordHash.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
 import { encodeTrailer, trailerBytes } from './segment.js';
 import type { SegmentIdentity } from './segment.js';
 
+/** Bytes of records that are hashed between two pauses: a few milliseconds. */
+const bytesPerPause = 8 * 1024 * 1024;
+
 /** A packed object that is complete. */
 export interface SealedObject {
-  readonly parts: readonly CheckedPart[];
+  readonly parts: readonly SettledPart[];
   /** Multiset digest of each segment, hex. */
   readonly digests: readonly string[];
 }
@@ -52,22 +55,22 @@ export class PackedTarget implements RecordTarget {
 
   /** Hashes all records and writes the trailers. */
   async seal(identify: (segment: number, records: number) => SegmentIdentity, pause: Pause): Promise<SealedObject> {
-    const { memory, object, recordBytes } = this;
+    const { memory, object, recordBytes, scratch } = this;
     const { groupStarts } = this.placement;
-    const checksums = new PartChecksums(object);
+    const most = Math.max(1, Math.floor(bytesPerPause / recordBytes));
     const digests: string[] = [];
     for (let segment = 0; segment + 1 < groupStarts.length; segment++) {
       const firstSlot = groupStarts[segment]!;
       const records = groupStarts[segment + 1]! - firstSlot;
       const start = firstSlot * recordBytes + segment * trailerBytes;
-      const data = records * recordBytes;
-      const digest = digestOf(await sumHashes(memory, object, start, records, recordBytes, this.scratch, pause));
-      const trailer = encodeTrailer(identify(segment, records), digest, checksums.add(start, data));
-      object.write(start + data, trailer);
-      checksums.add(start + data, trailerBytes);
-      digests.push(digest);
-      await pause();
+      const digest = emptyDigest();
+      for (const run of object.recordRuns(start, records, recordBytes, most, scratch)) {
+        memory.digestRecords(run.address, run.count, recordBytes, digest);
+        await pause();
+      }
+      object.write(start + records * recordBytes, encodeTrailer(identify(segment, records), digest));
+      digests.push(digestOf(digest.sum));
     }
-    return { parts: object.checkedParts(checksums), digests };
+    return { parts: object.settledParts(), digests };
   }
 }

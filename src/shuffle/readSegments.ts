@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import { ObjectChanged, ObjectMissing } from '../errors.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { IncomingSegment, SegmentRun } from './incoming.js';
@@ -6,7 +5,8 @@ import type { WorkMemory } from '../memory/workMemory.js';
 import { readBytes, readEach } from './reading.js';
 import type { ReadBuffers, ReadOptions } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
-import { checkTrailer, trailerBytes } from './segment.js';
+import { digestOf, emptyDigest } from './recordHash.js';
+import { trailerBytes, trailerFault } from './segment.js';
 import type { SegmentIdentity } from './segment.js';
 
 /** A segment that is missing, of another length, or not what its writer must have written. */
@@ -64,21 +64,23 @@ async function readSegment(
 ): Promise<{ digest: string } | { fault: string }> {
   const step = recordsPerRead(width);
   const runs = new RunReader(segment);
-  let crc = 0;
+  const digest = emptyDigest();
   for (let first = 0; first < segment.records; first += step) {
     const count = Math.min(step, segment.records - first);
     const last = first + count === segment.records;
     const start = segment.offset + first * width;
     const bytes = memory.view(buffer, count * width + (last ? trailerBytes : 0));
     await store.readInto(object, { start, end: start + bytes.length }, bytes, { signal: options.signal });
-    crc = crc32(bytes.subarray(0, count * width), crc);
+    memory.digestRecords(buffer, count, width, digest);
     let source = buffer;
     for (const run of runs.take(count)) {
       target.place(run.first, run.records, 0, source, width, width);
       source += run.records * width;
     }
     options.onBytes(bytes.length);
-    if (last) return checkTrailer(bytes.subarray(count * width), identity, crc);
+    if (!last) continue;
+    const fault = trailerFault(bytes.subarray(count * width), identity, digest);
+    return fault === undefined ? { digest: digestOf(digest.sum) } : { fault };
   }
   throw new RangeError('A segment without records has no trailer to check');
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { RecordDigest } from '../memory/bank.js';
 
 /**
  * The 128 bytes at the end of every segment of a packed object: proof that these bytes are the ones that this reader
@@ -14,8 +15,8 @@ import { crc32 } from 'node:zlib';
  * | 88 | 8 | bucket |
  * | 96 | 8 | records |
  * | 104 | 16 | multiset digest of the records |
- * | 120 | 4 | zero |
- * | 124 | 4 | CRC-32 of the segment's records and of the 124 bytes before |
+ * | 120 | 4 | low half of the records' sequence (assembly/recordHash.ts), which depends on their order |
+ * | 124 | 4 | CRC-32 of the 124 bytes before |
  */
 export const trailerBytes = 128;
 
@@ -32,11 +33,7 @@ export interface SegmentIdentity {
   readonly records: number;
 }
 
-/**
- * @param digest multiset digest of the records, hex
- * @param dataCrc CRC-32 of the segment's records
- */
-export function encodeTrailer(identity: SegmentIdentity, digest: string, dataCrc: number): Uint8Array {
+export function encodeTrailer(identity: SegmentIdentity, digest: RecordDigest): Uint8Array {
   const trailer = Buffer.alloc(trailerBytes);
   magic.copy(trailer);
   trailer.write(identity.layout, 8, 32, 'hex');
@@ -44,24 +41,25 @@ export function encodeTrailer(identity: SegmentIdentity, digest: string, dataCrc
   [identity.pass, identity.task, identity.bucket, identity.records].forEach((value, position) => {
     trailer.writeBigUInt64LE(BigInt(value), 72 + 8 * position);
   });
-  Buffer.from(digest, 'hex').reverse().copy(trailer, 104);
-  trailer.writeUInt32LE(crc32(trailer.subarray(0, 124), dataCrc), 124);
+  trailer.writeBigUInt64LE(BigInt.asUintN(64, digest.sum), 104);
+  trailer.writeBigUInt64LE(BigInt.asUintN(64, digest.sum >> 64n), 112);
+  trailer.writeUInt32LE(Number(BigInt.asUintN(32, digest.sequence)), 120);
+  trailer.writeUInt32LE(crc32(trailer.subarray(0, 124)), 124);
   return trailer;
 }
 
 /**
  * Checks a trailer against what the reader expects.
- * @param dataCrc CRC-32 of the segment's records as they were read
- * @returns the multiset digest, or why the segment is not the expected one
+ * @param digest of the records as they were read
+ * @returns why the segment is not the expected one; undefined when it is
  */
-export function checkTrailer(
-  trailer: Uint8Array,
-  expected: SegmentIdentity,
-  dataCrc: number,
-): { digest: string } | { fault: string } {
+export function trailerFault(trailer: Uint8Array, expected: SegmentIdentity, digest: RecordDigest): string | undefined {
   const bytes = Buffer.from(trailer.buffer, trailer.byteOffset, trailer.length);
-  const digest = Buffer.from(bytes.subarray(104, 120)).reverse().toString('hex');
-  if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124), dataCrc)) return { fault: 'its CRC does not match' };
-  if (!bytes.equals(encodeTrailer(expected, digest, dataCrc))) return { fault: 'it is another segment' };
-  return { digest };
+  const wanted = encodeTrailer(expected, digest);
+  if (bytes.equals(wanted)) return undefined;
+  if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124)))
+    return 'its trailer does not have the CRC that it names';
+  return bytes.subarray(0, 104).equals(wanted.subarray(0, 104))
+    ? 'its records do not have the digest that it names'
+    : 'it is another segment';
 }

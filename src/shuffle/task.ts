@@ -1,7 +1,7 @@
 import { sumDigests } from '../digests.js';
 import { ObjectConflict, RecordsUnaccounted, WorkDamaged } from '../errors.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import type { CheckedPart, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
+import type { SettledPart, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { sameContent } from '../storage/sameContent.js';
 import type { Prefix } from '../storage/uri.js';
 import { Arranger } from './arrangement.js';
@@ -19,7 +19,6 @@ import type { ReadBuffers } from './reading.js';
 import { ColumnarFile, takeAssembly } from './columnarFile.js';
 import { PackedTarget } from './packedTarget.js';
 import { placement } from './placement.js';
-import { digestOf } from './recordHash.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
 import { labelBytes } from './planner.js';
 import { trailerBytes } from './segment.js';
@@ -129,9 +128,9 @@ async function gather(run: ShuffleRun, task: number, context: TaskContext): Prom
   const assembly = takeAssembly(memory, recordBytes);
   const files = shards.map(({ records }) => ColumnarFile.shard(memory, assembly, run.codec, run.dataset, records));
   const read = await readIncoming(run, pass, input, reading, new ShardsTarget(memory, place, files), context);
-  let sum = 0n;
-  for (const file of files) sum += await file.sumHashes(pause);
-  const digest = digestOf(sum);
+  const digests: string[] = [];
+  for (const file of files) digests.push(await file.digest(pause));
+  const digest = sumDigests(digests);
   checkDigest(read.digest, digest, `task ${task} of pass ${pass}`);
 
   const wrote: WrittenObject[] = [];
@@ -238,7 +237,7 @@ function checkDigest(read: string | undefined, written: string, where: string): 
 async function writeOnce(
   { store, signal }: TaskContext,
   location: ObjectLocation,
-  parts: readonly CheckedPart[],
+  parts: readonly SettledPart[],
   content: { bytes: number; crc32: number },
 ): Promise<string> {
   const outcome = await store.putIfAbsent(location, parts, { signal });

@@ -47,14 +47,15 @@ export interface LazyPart {
   read(): Promise<Uint8Array>;
 }
 
-/** A part in memory whose CRC-32 is known already. */
-export interface CheckedPart {
+/** A part in memory whose checksum is settled. */
+export interface SettledPart {
   readonly bytes: Uint8Array;
-  readonly crc32: number;
+  /** CRC-32, which the server checks; undefined where the content proves itself to whoever reads it. */
+  readonly crc32: number | undefined;
 }
 
 /** One part of an object to write. */
-export type Part = Uint8Array | CheckedPart | LazyPart;
+export type Part = Uint8Array | SettledPart | LazyPart;
 
 export type PutOutcome = { readonly created: true; readonly etag: string } | { readonly created: false };
 

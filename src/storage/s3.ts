@@ -5,7 +5,7 @@ import { defaultHedgePolicy, HedgedReads, type HedgePolicy } from './hedging.js'
 import {
   type ByteRange,
   type CallOptions,
-  type CheckedPart,
+  type SettledPart,
   type GetOptions,
   type ListedObject,
   type ObjectHead,
@@ -20,7 +20,7 @@ import { abortUploads, createBucket, deleteObjects, listObjects, type ListOption
 import { BrokenAnswer } from './s3Faults.js';
 import { readInto, readWhole } from './s3Read.js';
 import { defaultTimeouts, S3Session, type S3Timeouts } from './s3Session.js';
-import { checkedPart, partLength, type Upload, uploadAtOnce, uploadInParts } from './s3Upload.js';
+import { settled, partLength, type Upload, uploadAtOnce, uploadInParts } from './s3Upload.js';
 import type { TransferStatistics } from './transferStatistics.js';
 
 export interface S3StoreOptions {
@@ -186,12 +186,16 @@ class SdkStore implements S3Store {
 }
 
 /** Several parts as one. */
-async function joined(parts: readonly Part[]): Promise<CheckedPart> {
-  const bodies = await Promise.all(parts.map(checkedPart));
+async function joined(parts: readonly Part[]): Promise<SettledPart> {
+  const bodies = await Promise.all(parts.map(settled));
   const [first] = bodies;
   if (first && bodies.length === 1) return first;
   return {
     bytes: Buffer.concat(bodies.map(({ bytes }) => bytes)),
-    crc32: bodies.reduce((crc, { bytes, crc32 }) => combineCrc32(crc, crc32, bytes.length), 0),
+    crc32: bodies.reduce<number | undefined>(
+      (crc, { bytes, crc32 }) =>
+        crc === undefined || crc32 === undefined ? undefined : combineCrc32(crc, crc32, bytes.length),
+      0,
+    ),
   };
 }

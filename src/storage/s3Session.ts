@@ -155,12 +155,15 @@ function createClient(environment: NodeJS.ProcessEnv, endpoint: string | undefin
   return client;
 }
 
-/** Hashing payloads for signatures costs most of an upload's CPU; their CRC32, which is signed, protects them. */
+/**
+ * Hashing payloads for signatures costs most of an upload's CPU. Their CRC32, which is signed, protects them, or what
+ * they hold: whoever reads a packed object checks every record.
+ */
 function leavePayloadsUnsigned(client: S3Client): void {
   client.middlewareStack.add(
     (next) => (args) => {
-      const { headers } = args.request as { headers: Record<string, string> };
-      if ('x-amz-checksum-crc32' in headers) headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      const { headers, method } = args.request as { headers: Record<string, string>; method: string };
+      if (method === 'PUT') headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
       return next(args);
     },
     { step: 'build', name: 'riffleUnsignedPayload', priority: 'low' },

@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { CheckedPart, ObjectHead, ObjectLocation, Part, PutOutcome } from './objectStore.js';
+import type { SettledPart, ObjectHead, ObjectLocation, Part, PutOutcome } from './objectStore.js';
 import { BrokenAnswer } from './s3Faults.js';
 import type { S3Session } from './s3Session.js';
 
@@ -26,7 +26,7 @@ export interface Upload {
 }
 
 /**
- * Writes an object by one request; the server checks the body's CRC32.
+ * Writes an object by one request; the server checks the body's CRC32, where it has one.
  *
  * A server that refuses a conditional write early (versitygw does) may close the connection while the body is still
  * being sent, and the refusal is lost. A broken attempt is therefore followed by a look at the key.
@@ -35,7 +35,7 @@ export interface Upload {
 export async function uploadAtOnce(
   session: S3Session,
   upload: Upload,
-  { bytes: body, crc32 }: CheckedPart,
+  { bytes: body, crc32 }: SettledPart,
   head: () => Promise<ObjectHead | undefined>,
 ): Promise<PutOutcome> {
   const { object, ifAbsent, signal } = upload;
@@ -63,7 +63,7 @@ export async function uploadAtOnce(
 }
 
 /**
- * Writes an object as a multipart upload of `parts` as they are; the server checks each part's CRC32.
+ * Writes an object as a multipart upload of `parts` as they are; the server checks each part's CRC32, where all have one.
  *
  * An upload that turns out to be void (a competing conditional write, or somebody aborted it) is made anew.
  * @param head looks the object up, to learn what became of a completion whose answer was lost
@@ -76,7 +76,7 @@ export async function uploadInParts(
 ): Promise<PutOutcome> {
   const { object, signal } = upload;
   return session.call({ verb: 'write', ...object, signal }, async () => {
-    const id = await create(session, upload);
+    const id = await create(session, upload, parts.every(isChecked));
     try {
       const outcome = await complete(session, upload, id, await sendParts(session, upload, id, parts), head);
       if (!outcome.created) await abandon(session, object, id);
@@ -88,10 +88,14 @@ export async function uploadInParts(
   });
 }
 
-async function create(session: S3Session, { object, signal }: Upload): Promise<string> {
+async function create(session: S3Session, { object, signal }: Upload, checked: boolean): Promise<string> {
   return session.call({ verb: 'begin to write', operation: 'put', ...object, signal }, async (options) => {
     const { UploadId } = await session.client.send(
-      new CreateMultipartUploadCommand({ Bucket: object.bucket, Key: object.key, ChecksumAlgorithm: 'CRC32' }),
+      new CreateMultipartUploadCommand({
+        Bucket: object.bucket,
+        Key: object.key,
+        ...(checked ? { ChecksumAlgorithm: 'CRC32' as const } : {}),
+      }),
       options,
     );
     return present(UploadId);
@@ -135,7 +139,7 @@ async function sendPart(
   part: Part,
   signal: AbortSignal,
 ): Promise<CompletedPart> {
-  const { bytes: body, crc32 } = await checkedPart(part);
+  const { bytes: body, crc32 } = await settled(part);
   const ChecksumCRC32 = checksum(crc32);
   return session.call<CompletedPart>(
     { verb: `write part ${number} of`, operation: 'put', ...object, signal, bytes: body.length },
@@ -209,14 +213,14 @@ async function abandon(session: S3Session, object: ObjectLocation, id: string): 
 }
 
 /** The bytes of a part and their CRC-32; a lazy one is read now. */
-export async function checkedPart(part: Part): Promise<CheckedPart> {
-  if ('crc32' in part) return part;
+export async function settled(part: Part): Promise<SettledPart> {
+  if ('bytes' in part) return part;
   const bytes = part instanceof Uint8Array ? part : await part.read();
   return { bytes, crc32: crc32(bytes) };
 }
 
 export function partLength(part: Part): number {
-  return 'crc32' in part ? part.bytes.length : part.length;
+  return 'bytes' in part ? part.bytes.length : part.length;
 }
 
 function uploadIsVoid(fault: { code: string; message: string }): never {
@@ -240,8 +244,13 @@ function present(value: string | undefined): string {
   return value;
 }
 
+function isChecked(part: Part): boolean {
+  return !('bytes' in part) || part.crc32 !== undefined;
+}
+
 /** A CRC32 as S3 writes it: four bytes, big end first, base64. */
-function checksum(crc: number): string {
+function checksum(crc: number | undefined): string | undefined {
+  if (crc === undefined) return undefined;
   const buffer = Buffer.alloc(4);
   buffer.writeUInt32BE(crc);
   return buffer.toString('base64');

@@ -46,7 +46,7 @@ describe('Slab', () => {
         const half = Math.floor(length / 2);
         assert.equal(checksums.add(0, half), crc32(flat.subarray(0, half)));
         assert.equal(checksums.add(half, length - half), crc32(flat.subarray(half)));
-        const parts = slab.checkedParts(checksums);
+        const parts = slab.settledParts(checksums);
         assert.deepEqual(Buffer.concat(parts.map(({ bytes }) => bytes)), flat);
         assert.deepEqual(
           parts.map(({ bytes }) => bytes.length),
