@@ -87,7 +87,7 @@ function readSettings(): Settings {
   return {
     recordBytes,
     rows: Math.floor(parseSize(values.bytes, '--bytes') / recordBytes),
-    shardBytes: 64 * 1024 ** 2,
+    shardBytes: parseSize(values.shard, '--shard'),
     memory: parseSize(values.memory, '--memory'),
     outputShard: parseSize(values.shard, '--shard'),
     workerMemory: parseSize(values.worker, '--worker'),

@@ -4,6 +4,7 @@ import { columnBytes, recordBytes } from '../formats/encoding.js';
 import type { Codec } from '../formats/encoding.js';
 import { PartChecksums, Slab } from '../memory/slab.js';
 import type { RecordRun } from '../memory/slab.js';
+import { combineCrc32 } from '../storage/crc32.js';
 import { batchRecords } from '../memory/workMemory.js';
 import type { WorkMemory } from '../memory/workMemory.js';
 import type { SettledPart } from '../storage/objectStore.js';
@@ -128,20 +129,23 @@ export class ColumnarFile implements RecordTarget {
     return this.slab.crc32(inFile, this.rows * bytes);
   }
 
-  /** The file as it is uploaded, with the CRC-32 of the whole. */
-  seal(): { parts: readonly SettledPart[]; crc32: number } {
+  /** The file as it is uploaded, with the CRC-32 of the whole, and the multiset digest of its rows, hex. */
+  async seal(pause: Pause): Promise<{ parts: readonly SettledPart[]; crc32: number; digest: string }> {
     const checksums = new PartChecksums(this.slab);
-    const crc32 = checksums.add(0, this.length);
-    return { parts: this.slab.settledParts(checksums), crc32 };
-  }
-
-  /** Multiset digest of the rows, hex. */
-  async digest(pause: Pause): Promise<string> {
     const digest = emptyDigest();
-    await this.eachRun(pause, ({ address, count }) => {
+    let summed = 0;
+    let crc32 = 0;
+    const sum = (end: number): void => {
+      crc32 = combineCrc32(crc32, checksums.add(summed, end - summed), end - summed);
+      summed = end;
+    };
+    await this.eachRun(pause, ({ address, count }, firstRow) => {
       this.memory.digestRecords(address, count, this.width, digest);
+      // Bytes that were just hashed are still in the processor's cache.
+      if (this.columns.length === 1) sum(this.columns[0]!.inFile + (firstRow + count) * this.width);
     });
-    return digestOf(digest.sum);
+    sum(this.length);
+    return { parts: this.slab.settledParts(checksums), crc32, digest: digestOf(digest.sum) };
   }
 
   /** Calls `visit` with the rows as records that lie together, run after run; valid during the call. */

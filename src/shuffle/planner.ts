@@ -1,6 +1,7 @@
 import { InvalidInput, MemoryTooSmall } from '../errors.js';
 import { shareOut } from './geometry.js';
 import { planFormat } from './plan.js';
+import { readBytes } from './reading.js';
 import type { Plan, ScatterPass } from './plan.js';
 import { trailerBytes } from './segment.js';
 import { blockCount, ceilLog2, nodeStarts, rowTreeHeight, shardTreeDepth } from './shape.js';
@@ -43,7 +44,8 @@ interface Candidate {
 
 /**
  * Chooses the passes: none where all fits in memory; otherwise the fewest scatter passes that keep segments at
- * `minSegment` or above; where no number does, the fewest that work at all, with a warning.
+ * `minSegment` or above, with tasks no larger than good segments need; where no number does, the fewest that work at
+ * all, with a warning.
  * @throws MemoryTooSmall, InvalidInput
  */
 export function makePlan(wanted: PlanRequest): Planned {
@@ -55,8 +57,7 @@ export function makePlan(wanted: PlanRequest): Planned {
     plan: { format: planFormat, layout: request.layout, memory, minSegment, scatter },
     warnings,
   });
-  const shardRows = Math.ceil(shape.rows / shape.shards);
-  const bucketShards = Math.floor(Math.min(memory / shardNeed(wanted), mostRecords / shardRows));
+  const bucketShards = shardsPerTask(wanted);
   if (bucketShards >= shape.shards) return finish([]);
 
   const search = new PassSearch(request, bucketShards);
@@ -64,7 +65,7 @@ export function makePlan(wanted: PlanRequest): Planned {
   for (let passes = 1; passes <= shardTreeDepth(shape); passes++) {
     const found = search.best(passes);
     if (!found) continue;
-    if (found.smallestSegment >= minSegment) return finish(found.scatter);
+    if (found.smallestSegment >= minSegment) return finish(smallerTasks(request, passes, found).scatter);
     fallback ??= found;
   }
   if (!fallback) throw new RangeError(`No plan for ${JSON.stringify(request)}`);
@@ -72,6 +73,28 @@ export function makePlan(wanted: PlanRequest): Planned {
   return finish(fallback.scatter, [
     `Segments will be about ${smallest} bytes, below minSegment (${minSegment}): more memory makes them larger.`,
   ]);
+}
+
+/**
+ * The same number of passes with smaller tasks, as long as every segment fills a GET: no request more, but tasks that
+ * spread evenly over workers, hold less memory and lose less when they fail.
+ */
+function smallerTasks(request: PlanRequest, passes: number, found: Candidate): Candidate {
+  const enough = Math.max(request.minSegment, readBytes);
+  let best = found;
+  for (let memory = request.memory / 2; memory >= shardNeed(request); memory /= 2) {
+    const smaller = { ...request, memory };
+    const candidate = new PassSearch(smaller, shardsPerTask(smaller)).best(passes);
+    if (!candidate || candidate.smallestSegment < enough) break;
+    best = candidate;
+  }
+  return best;
+}
+
+/** Output shards that a gather task can take. */
+function shardsPerTask(request: PlanRequest): number {
+  const shardRows = Math.ceil(request.shape.rows / request.shape.shards);
+  return Math.floor(Math.min(request.memory / shardNeed(request), mostRecords / shardRows));
 }
 
 /** Bytes of the largest output shard in a gather task. */

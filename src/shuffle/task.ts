@@ -128,15 +128,15 @@ async function gather(run: ShuffleRun, task: number, context: TaskContext): Prom
   const assembly = takeAssembly(memory, recordBytes);
   const files = shards.map(({ records }) => ColumnarFile.shard(memory, assembly, run.codec, run.dataset, records));
   const read = await readIncoming(run, pass, input, reading, new ShardsTarget(memory, place, files), context);
-  const digests: string[] = [];
-  for (const file of files) digests.push(await file.digest(pause));
-  const digest = sumDigests(digests);
+  const sealed = [];
+  for (const file of files) sealed.push(await file.seal(pause));
+  const digest = sumDigests(sealed.map((file) => file.digest));
   checkDigest(read.digest, digest, `task ${task} of pass ${pass}`);
 
   const wrote: WrittenObject[] = [];
   for (const [position, { node, records }] of shards.entries()) {
     const { headerBytes, length } = files[position]!;
-    const { parts, crc32 } = files[position]!.seal();
+    const { parts, crc32 } = sealed[position]!;
     context.signal.throwIfAborted();
     const location = run.outputShard(node.first);
     wrote.push({
