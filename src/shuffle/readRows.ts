@@ -4,7 +4,7 @@ import type { RowRange } from '../formats/encoding.js';
 import type { ByteRange, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import { readBytes, readEach } from './reading.js';
+import { batchBytes, readBytes, readEach } from './reading.js';
 import type { ReadBuffers, ReadOptions } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 
@@ -51,9 +51,15 @@ export async function readRows(
   await readEach(reads, buffers, options.signal, async (read, buffer, signal) => {
     const { range, spans } = read;
     const bytes = memory.view(buffer, range.end - range.start);
-    await store.readInto(read.object, range, bytes, { ifMatch: read.etag, signal });
-    for (const span of spans) placeSpan(span, range, buffer, target);
-    options.onBytes(bytes.length);
+    let placed = 0;
+    const onFilled = (filled: number): void => {
+      if (filled - placed < batchBytes && filled < bytes.length) return;
+      const arrived = { start: range.start + placed, end: range.start + filled };
+      for (const span of spans) placeSpan(span, arrived, buffer + placed, target);
+      options.onBytes(filled - placed);
+      placed = filled;
+    };
+    await store.readInto(read.object, range, bytes, { ifMatch: read.etag, signal, onFilled });
   });
 }
 

@@ -2,7 +2,7 @@ import { ObjectChanged, ObjectMissing } from '../errors.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { IncomingSegment, SegmentRun } from './incoming.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import { readBytes, readEach } from './reading.js';
+import { batchBytes, readBytes, readEach } from './reading.js';
 import type { ReadBuffers, ReadOptions } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 import { digestOf, emptyDigest } from './recordHash.js';
@@ -70,13 +70,19 @@ async function readSegment(
     const last = first + count === segment.records;
     const start = segment.offset + first * width;
     const bytes = memory.view(buffer, count * width + (last ? trailerBytes : 0));
-    await store.readInto(object, { start, end: start + bytes.length }, bytes, { signal: options.signal });
-    memory.digestRecords(buffer, count, width, digest);
-    let source = buffer;
-    for (const run of runs.take(count)) {
-      target.place(run.first, run.records, 0, source, width, width);
-      source += run.records * width;
-    }
+    let taken = 0;
+    const onFilled = (filled: number): void => {
+      const whole = Math.min(count, Math.floor(filled / width));
+      if ((whole - taken) * width < batchBytes && whole < count) return;
+      let source = buffer + taken * width;
+      memory.digestRecords(source, whole - taken, width, digest);
+      for (const run of runs.take(whole - taken)) {
+        target.place(run.first, run.records, 0, source, width, width);
+        source += run.records * width;
+      }
+      taken = whole;
+    };
+    await store.readInto(object, { start, end: start + bytes.length }, bytes, { signal: options.signal, onFilled });
     options.onBytes(bytes.length);
     if (!last) continue;
     const fault = trailerFault(bytes.subarray(count * width), identity, digest);

@@ -4,6 +4,9 @@ import type { WorkMemory } from '../memory/workMemory.js';
 /** The largest range of one GET. */
 export const readBytes = 8 * 1024 * 1024;
 
+/** Bytes that are worked on together as they arrive: they are still in the processor's cache. */
+export const batchBytes = 128 * 1024;
+
 /** Ranges that a task reads at a time: many where they are small, because each waits for its answer. */
 const mostReads = 16;
 

@@ -35,6 +35,11 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /** Refuse with `ObjectChanged` when the object's ETag is another one. */
   readonly ifMatch?: string | undefined;
+  /**
+   * Called with the number of bytes at the target's beginning that are final: while they arrive, and with all of them
+   * before the read resolves. Whoever works on them at once finds them in the processor's cache.
+   */
+  readonly onFilled?: ((bytes: number) => void) | undefined;
 }
 
 /**

@@ -110,17 +110,28 @@ class SdkStore implements S3Store {
     target: Uint8Array,
     options: GetOptions = {},
   ): Promise<void> {
-    const { ifMatch, signal } = options;
+    const { ifMatch, signal, onFilled } = options;
+    let filled = 0;
+    const report = (bytes: number): void => {
+      if (bytes > filled) onFilled?.((filled = bytes));
+    };
     await this.#reads.read(
       target,
       (into, ownSignal, isHedge) => {
         if (isHedge) this.#session.counters.hedges++;
-        return readInto(this.#session, object, range, into, { ifMatch, signal: ownSignal, isHedge });
+        // Only the first try fills the target itself.
+        return readInto(this.#session, object, range, into, {
+          ifMatch,
+          signal: ownSignal,
+          isHedge,
+          onFilled: isHedge ? undefined : report,
+        });
       },
       // A store that throttles is slow because more is asked of it than it gives.
       () => !this.#session.pacing.isSlowed({ ...object, direction: 'read' }),
       signal,
     );
+    report(target.length);
   }
 
   async readWhole(

@@ -16,7 +16,7 @@ export async function readInto(
   object: ObjectLocation,
   range: ByteRange,
   target: Uint8Array,
-  { ifMatch, signal, isHedge = false }: GetOptions & { readonly isHedge?: boolean },
+  { ifMatch, signal, onFilled, isHedge = false }: GetOptions & { readonly isHedge?: boolean },
 ): Promise<void> {
   if (target.length !== range.end - range.start) {
     throw new RangeError(`Target of ${target.length} bytes for the range ${range.start} to ${range.end}.`);
@@ -37,7 +37,10 @@ export async function readInto(
           etag = head.headers.etag;
           return target.subarray(done);
         },
-        onBytes: (bytes) => (done += bytes),
+        onBytes: (bytes) => {
+          done += bytes;
+          onFilled?.(done);
+        },
       };
       const command = new GetObjectCommand({
         Bucket: object.bucket,
