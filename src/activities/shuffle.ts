@@ -59,7 +59,7 @@ export function shuffleActivities(store: ObjectStore, threads: ThreadPool): Shuf
           const { run, adoptedPlan, warnings, completed, result } = await prepareShuffle(store, input, signal);
           const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
           return {
-            run: { input: input.input, output: input.output, plan: run.planDigest },
+            run: { inputs: [input.input].flat(), output: input.output, plan: run.planDigest },
             adoptedPlan,
             warnings,
             rows: run.dataset.rows,

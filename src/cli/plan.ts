@@ -1,4 +1,4 @@
-import { readDataset } from '../formats/readDataset.js';
+import { concatenate, readDatasets } from '../formats/concatenation.js';
 import { parsePlanInput } from '../shuffle/input.js';
 import { datasetOfSize, summarizePlan } from '../shuffle/planSummary.js';
 import type { PlanSummary } from '../shuffle/planSummary.js';
@@ -11,14 +11,14 @@ import type { Outcome } from './output.js';
 /** `riffle plan INPUT.json`. */
 export async function planCommand(path: string): Promise<Outcome> {
   const input = parsePlanInput(await readInputFile(path));
-  if (typeof input.input !== 'string') {
+  if (typeof input.input === 'object' && 'rows' in input.input) {
     const dataset = datasetOfSize(input.input.rows, input.input.recordBytes);
-    return shown(summarizePlan(dataset, input, { bucket: '', prefix: '' }));
+    return shown(summarizePlan(dataset, input, [{ bucket: '', prefix: '' }]));
   }
-  const place = parsePrefix(input.input);
+  const places = [input.input].flat().map(parsePrefix);
   const store = createS3Store();
   try {
-    return shown(summarizePlan(await readDataset(store, place), input, place));
+    return shown(summarizePlan(concatenate(await readDatasets(store, places)), input, places));
   } finally {
     store.close();
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkInput, prefixUri, size } from '../validation.js';
+import { checkInput, datasetUris, prefixUri, size } from '../validation.js';
 
 const positive = z.int('expected a whole number from 1 to 2^53 - 1').min(1);
 
@@ -18,17 +18,20 @@ const options = {
   onFailure: z.literal('fail', 'this version only knows "fail"').default('fail'),
 };
 
-const shuffleSchema = z.strictObject({ input: prefixUri, ...options });
+const shuffleSchema = z.strictObject({ input: datasetUris, ...options });
 
 const planSchema = z.strictObject({
   ...options,
-  input: z.union([prefixUri, wholeRun], 'expected s3://bucket/prefix, or {"rows": …, "recordBytes": …}'),
+  input: z.union(
+    [datasetUris, wholeRun],
+    'expected s3://bucket/prefix, or a list of such, or {"rows": …, "recordBytes": …}',
+  ),
   output: prefixUri.optional(),
   seed: options.seed.default('riffle'),
 });
 
 /**
- * Input of the workflow `shuffle`, checked and with its defaults: S3 URIs of the input dataset and of the output
+ * Input of the workflow `shuffle`, checked and with its defaults: S3 URIs of the input datasets and of the output
  * prefix, the seed, bytes of memory per task, and the fields of docs/formats.md.
  */
 export type ShuffleInput = z.output<typeof shuffleSchema>;

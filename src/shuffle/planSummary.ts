@@ -4,11 +4,12 @@ import type { RowRange } from '../formats/encoding.js';
 import { partBytes } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
 import { Geometry } from './geometry.js';
-import type { PlanInput } from './input.js';
 import { layoutDigest, layoutOf, shapeOf } from './layout.js';
+import type { LayoutOptions } from './layout.js';
 import { labelBytes } from './planner.js';
 import { planDigest } from './plan.js';
 import { planShuffle } from './prepare.js';
+import type { PlanResources } from './prepare.js';
 import { trailerBytes } from './segment.js';
 import { rowsBefore } from './shape.js';
 import { readBytes } from './reading.js';
@@ -61,7 +62,11 @@ export function datasetOfSize(rows: number, width: number): Dataset {
  * Plans a shuffle as the workflow would, and adds up what it will take. No data is read.
  * @throws MemoryTooSmall, InvalidInput
  */
-export function summarizePlan(dataset: Dataset, input: PlanInput, place: Prefix): PlanSummary {
+export function summarizePlan(
+  dataset: Dataset,
+  input: LayoutOptions & PlanResources,
+  places: readonly Prefix[],
+): PlanSummary {
   const layout = layoutOf(dataset, input);
   const { plan, warnings } = planShuffle(dataset, layout, input);
   const shape = shapeOf(dataset.rows, layout);
@@ -74,7 +79,7 @@ export function summarizePlan(dataset: Dataset, input: PlanInput, place: Prefix)
   let peakMemoryBytes = 0;
   for (let pass = 1; pass <= geometry.passes; pass++) {
     const tasks = geometry.taskCount(pass);
-    const read = readsOf(dataset, geometry, pass, width, place);
+    const read = readsOf(dataset, geometry, pass, width, places);
     if (geometry.isGather(pass)) {
       const fanOut = mostShards(geometry);
       const shardBytes = header.length + Math.ceil(shape.rows / shape.shards) * width;
@@ -133,7 +138,7 @@ function readsOf(
   geometry: Geometry,
   pass: number,
   width: number,
-  place: Prefix,
+  places: readonly Prefix[],
 ): { get: number; bytes: number } {
   const { shape } = geometry;
   const tasks = geometry.taskCount(pass);
@@ -146,7 +151,7 @@ function readsOf(
   }
   let get = tasks;
   let bytes = 0;
-  const count = readCounter(dataset, place);
+  const count = readCounter(dataset, places);
   for (let task = 0; task < tasks; task++) {
     const work = geometry.isGather(1)
       ? { firstBlock: 0, endBlock: geometry.blockCount }
@@ -165,10 +170,10 @@ function readsOf(
  * Counts the GETs for rows of one shard. Where all columns are equally wide, only the number of rows matters: then equal
  * pieces are counted once, which makes plans of petabytes quick.
  */
-function readCounter(dataset: Dataset, place: Prefix): (piece: RowRange) => { get: number; bytes: number } {
+function readCounter(dataset: Dataset, places: readonly Prefix[]): (piece: RowRange) => { get: number; bytes: number } {
   const starts = firstRows(dataset);
   const counted = ({ shardIndex, rowInShard, rows }: RowRange): { get: number; bytes: number } => {
-    const reads = planReads(place, dataset, starts[shardIndex]! + rowInShard, rows);
+    const reads = planReads(places, dataset, starts[shardIndex]! + rowInShard, rows);
     return { get: reads.length, bytes: reads.reduce((sum, { range }) => sum + range.end - range.start, 0) };
   };
   if (new Set(dataset.columns.map(columnBytes)).size > 1) return counted;

@@ -5,8 +5,8 @@ export const taskQueue = 'riffle';
 
 /** A shuffle whose plan is stored. */
 export interface RunReference {
-  /** S3 URI of the input dataset. */
-  readonly input: string;
+  /** S3 URIs of the input datasets, in their order. */
+  readonly inputs: readonly string[];
   /** S3 URI of the output prefix, where plan.json lies. */
   readonly output: string;
   /** Plan digest. */
@@ -15,7 +15,7 @@ export interface RunReference {
 
 /** A verification of two datasets as they are now. */
 export interface VerifyReference {
-  readonly input: string;
+  readonly input: string | readonly string[];
   readonly output: string;
   /** Digest of what the datasets are. */
   readonly datasets: string;

@@ -28,7 +28,7 @@ export async function shuffle(input: unknown): Promise<ShuffleResult> {
       startHolder(shuffleRun, {
         workflowId: lock,
         args: [{ input: parsed, parallelism, timing, root: workflowInfo().workflowId }],
-        summary: `${parsed.input} → ${parsed.output}`.slice(0, summaryLength),
+        summary: `${[parsed.input].flat().join(', ')} → ${parsed.output}`.slice(0, summaryLength),
       }),
     );
     board.enter({ stage: 'done', pass: 0, passes: 0, tasks: 0, bytes: 0 });

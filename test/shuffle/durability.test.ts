@@ -65,7 +65,7 @@ describe('durability of a shuffle', function () {
     const context = {
       store: bucket.store,
       memory,
-      input,
+      inputs: [input],
       signal,
       reserve: async () => {},
       onBytes: () => undefined,

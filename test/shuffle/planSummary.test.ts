@@ -55,12 +55,12 @@ describe('summarizePlan', () => {
             : [geometry.scatterTask(1, task).firstBlock, geometry.scatterTask(1, task).endBlock].map((block) =>
                 rowsBefore(shape, block),
               );
-          const reads = planReads(place, dataset, first!, end! - first!);
+          const reads = planReads([place], dataset, first!, end! - first!);
           // And one that looks for the checkpoint.
           get += reads.length + 1;
           bytes += reads.reduce((sum, { range }) => sum + range.end - range.start, 0);
         }
-        const [pass] = summarizePlan(dataset, input, place).passes;
+        const [pass] = summarizePlan(dataset, input, [place]).passes;
         assert.deepEqual([pass!.get, pass!.bytesRead], [get, bytes]);
       }),
       { seed: 1, numRuns: 200 },
@@ -70,7 +70,7 @@ describe('summarizePlan', () => {
 
   it('adds up 100 PB without counting billions of requests one by one', () => {
     const input = parsePlanInput({ input: { rows: 1e14, recordBytes: 1024 }, memory: 100 * 1024 ** 3 });
-    const { passes } = summarizePlan(datasetOfSize(1e14, 1024), input, place);
+    const { passes } = summarizePlan(datasetOfSize(1e14, 1024), input, [place]);
     assert.deepEqual(
       passes.map(({ kind }) => kind),
       ['scatter', 'scatter', 'gather'],
