@@ -3,6 +3,9 @@ import { checkInput, datasetUris, prefixUri, size } from '../validation.js';
 
 const positive = z.int('expected a whole number from 1 to 2^53 - 1').min(1);
 
+const between = 'expected a number between 0 and 1, both excluded';
+const share = z.number(between).gt(0, between).lt(1, between);
+
 const wholeRun = z.strictObject({ rows: positive, recordBytes: positive });
 
 const options = {
@@ -16,6 +19,7 @@ const options = {
   keepIntermediates: z.boolean('expected true or false').default(false),
   replan: z.literal(false, 'this version only knows false').default(false),
   onFailure: z.literal('fail', 'this version only knows "fail"').default('fail'),
+  split: z.strictObject({ heldOut: share }, 'expected {"heldOut": …}').optional(),
 };
 
 const shuffleSchema = z.strictObject({ input: datasetUris, ...options });

@@ -22,6 +22,7 @@ import type { Shape } from './shape.js';
 import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
 import { lastCompletePass, surveyOutput } from './survey.js';
 import type { Survey } from './survey.js';
+import { checkSplit, withHeldOut } from './split.js';
 import { probeConditionalPut } from '../storage/conditionalPutProbe.js';
 
 /** What a shuffle has still to do. */
@@ -65,7 +66,7 @@ interface Checked {
   readonly stored: boolean;
   readonly warnings: readonly string[];
   readonly found: Survey;
-  /** The output's dataset, when it is committed. */
+  /** The output's dataset (both parts of a split one), when it is committed. */
   readonly committed: Dataset | undefined;
 }
 
@@ -75,8 +76,8 @@ export async function checkShuffle(store: ObjectStore, input: ShuffleInput, sign
   const places = [input.input].flat().map(parsePrefix);
   for (const place of places) checkApart(place, output);
   const members = await readDatasets(store, places, { signal });
-  const dataset = concatenate(members);
-  const layout = layoutOf(dataset, input);
+  const source = concatenate(members);
+  const layout = layoutOf(source, input);
   for (const member of members) checkNotOwnOutput(member, layout);
 
   const found = await surveyOutput(store, output, signal);
@@ -85,15 +86,16 @@ export async function checkShuffle(store: ObjectStore, input: ShuffleInput, sign
     const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
     if (strangers.length > 0) throw foreign(output, strangers);
     await checkFiles(store, members, { headers: true, signal });
-    const { plan, warnings } = planShuffle(dataset, layout, input);
-    const wanted = new ShuffleRun(output, dataset, layout, plan);
+    const { plan, warnings } = planShuffle(source, layout, input);
+    const wanted = new ShuffleRun(output, source, layout, plan);
     return { run: wanted, stored: false, warnings, found, committed: undefined };
   }
 
   checkSameLayout(run, layout);
-  const committed = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  const dataset = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  if (dataset && dataset.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
+  const committed = dataset && (await withHeldOut(store, output, dataset, { signal }));
   if (committed) {
-    if (committed.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
     checkShardsThere(output, committed, found.others);
   } else {
     const strangers = [...found.others.keys()].filter((key) => !belongs(run, key));
@@ -122,6 +124,7 @@ export function planShuffle(
   resources: PlanResources,
 ): Planned {
   const shape = shapeOf(dataset.rows, layout);
+  checkSplit(shape.shards, layout.split);
   const largestShard = Math.ceil(shape.rows / shape.shards);
   return makePlan({
     layout: layoutDigest(layout),

@@ -2,7 +2,9 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { concatenate, readDatasets } from '../formats/concatenation.js';
 import type { Dataset } from '../formats/dataset.js';
+import { readDataset } from '../formats/readDataset.js';
 import { jsonDigest } from '../json.js';
+import { withHeldOut } from '../shuffle/split.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
@@ -47,7 +49,7 @@ export class VerifyRun {
 
   /** @throws DatasetMissing, DatasetInvalid, DatasetsDiffer */
   static async open(store: ObjectStore, { input, output }: VerifyInput, signal?: AbortSignal): Promise<VerifyRun> {
-    const [from, to] = await Promise.all([open(store, [input].flat(), signal), open(store, [output], signal)]);
+    const [from, to] = await Promise.all([openInput(store, [input].flat(), signal), openOutput(store, output, signal)]);
     checkComparable(from.dataset, to.dataset);
     return new VerifyRun(from, to);
   }
@@ -80,10 +82,17 @@ export class VerifyRun {
   }
 }
 
-async function open(store: ObjectStore, uris: readonly string[], signal: AbortSignal | undefined): Promise<Side> {
+async function openInput(store: ObjectStore, uris: readonly string[], signal: AbortSignal | undefined): Promise<Side> {
   const places = uris.map(parsePrefix);
   const dataset = concatenate(await readDatasets(store, places, { signal }));
   return { places, dataset, tasks: verifyTasks(dataset) };
+}
+
+/** The output of a shuffle is all that it wrote: what it held out belongs to it. */
+async function openOutput(store: ObjectStore, uri: string, signal: AbortSignal | undefined): Promise<Side> {
+  const place = parsePrefix(uri);
+  const dataset = await withHeldOut(store, place, await readDataset(store, place, { signal }), { signal });
+  return { places: [place], dataset, tasks: verifyTasks(dataset) };
 }
 
 const partLimit = 256 * 1024 * 1024;
