@@ -13,7 +13,7 @@ import type { ShuffleRun } from './run.js';
 import { recordsBefore } from './shape.js';
 import { rowsOf, splitDataset, withHeldOut } from './split.js';
 
-/** What the workflow `shuffle` returns. */
+/** What the workflow `shuffle` returns of one dataset. */
 export interface ShuffleResult {
   readonly format: 'riffle.shuffle-result/1';
   readonly output: string;
@@ -30,6 +30,12 @@ export interface ShuffleResult {
   readonly digest: string;
   /** How many of the rows and shards are held out; only of a split output. */
   readonly heldOut?: { readonly rows: number; readonly shards: number };
+}
+
+/** What it returns of aligned datasets: their results, in the order of the input. */
+export interface AlignedResult {
+  readonly format: ShuffleResult['format'];
+  readonly aligned: readonly ShuffleResult[];
 }
 
 const concurrentRequests = 32;

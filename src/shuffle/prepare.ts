@@ -136,7 +136,8 @@ export function planShuffle(
   });
 }
 
-function checkApart(source: Prefix, output: Prefix): void {
+/** @throws OutputOverlapsInput */
+export function checkApart(source: Prefix, output: Prefix): void {
   const overlap =
     source.bucket === output.bucket &&
     (source.prefix.startsWith(output.prefix) || output.prefix.startsWith(source.prefix));

@@ -63,8 +63,15 @@ export interface Timing {
   readonly searchAttributes: boolean;
 }
 
-/** What the query `progress` answers. */
-export interface Progress {
+/** Which of several datasets is at work; they take turns. */
+export interface DatasetTurn {
+  /** From 1. */
+  readonly dataset: number;
+  readonly datasets: number;
+}
+
+/** What the query `progress` answers. `dataset` and `datasets` are there only where there are several. */
+export interface Progress extends Partial<DatasetTurn> {
   readonly stage: string;
   /** 0 before the first pass. */
   readonly pass: number;
@@ -78,7 +85,7 @@ export interface Progress {
 }
 
 /** Sent to the root workflow when a run enters a stage. */
-export interface StageReport {
+export interface StageReport extends Partial<DatasetTurn> {
   readonly stage: string;
   readonly pass: number;
   readonly passes: number;

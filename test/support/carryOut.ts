@@ -2,7 +2,7 @@ import { sumDigests } from '../../src/digests.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
 import { cleanUp } from '../../src/shuffle/cleanUp.js';
 import { commitShuffle, completePass, type ShuffleResult } from '../../src/shuffle/commit.js';
-import { parseShuffleInput } from '../../src/shuffle/input.js';
+import { parseShuffleInput, type ShuffleInput } from '../../src/shuffle/input.js';
 import { prepareShuffle } from '../../src/shuffle/prepare.js';
 import type { ShuffleRun } from '../../src/shuffle/run.js';
 import { runTask } from '../../src/shuffle/task.js';
@@ -17,7 +17,7 @@ export async function carryOutPasses(
   store: ObjectStore,
   input: object,
 ): Promise<{ run: ShuffleRun; result: ShuffleResult | undefined }> {
-  const parsed = parseShuffleInput(input);
+  const parsed = parseShuffleInput(input) as ShuffleInput;
   const { run, completed, result } = await prepareShuffle(store, parsed, signal);
   if (result) return { run, result };
   const inputs = [parsed.input].flat().map(parsePrefix);
