@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import { parseShuffleInput } from '../shuffle/input.js';
-import type { ShuffleInput } from '../shuffle/input.js';
+import type { AlignedInput, ShuffleInput } from '../shuffle/input.js';
 import { parseVerifyInput } from '../verify/verifyRun.js';
 import type { VerifyInput } from '../verify/verifyRun.js';
 import type { Timing } from '../workflows/contract.js';
@@ -24,7 +24,8 @@ export interface Holder {
 
 /** Activities that look at inputs and at the cluster, not at data. */
 export interface AdmissionActivities {
-  admitShuffle(input: unknown): Promise<Admission & { input: ShuffleInput; lock: string }>;
+  /** `locks` belong to the outputs, in their order. */
+  admitShuffle(input: unknown): Promise<Admission & { input: ShuffleInput | AlignedInput; locks: readonly string[] }>;
   admitVerify(input: unknown): Promise<Admission & { input: VerifyInput }>;
   /** The root workflow behind the run that holds an output; undefined when nobody does. */
   findHolder(lock: string): Promise<Holder | undefined>;
@@ -41,7 +42,8 @@ export function admissionActivities(heartbeatTimeout: number): AdmissionActiviti
       attempt(
         async () => {
           const parsed = parseShuffleInput(input);
-          return { input: parsed, lock: lockOf(parsed.output), ...(await admit(parsed.parallelism)) };
+          const locks = (parsed.aligned ?? [parsed]).map(({ output }) => lockOf(output));
+          return { input: parsed, locks, ...(await admit(parsed.parallelism)) };
         },
         { refusal: true },
       ),

@@ -1,8 +1,9 @@
 import { PlanDamaged } from '../errors.js';
+import { alignShuffles } from '../shuffle/align.js';
 import { cleanUp, forgetTasks } from '../shuffle/cleanUp.js';
 import { commitShuffle, completePass } from '../shuffle/commit.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
-import type { ShuffleInput } from '../shuffle/input.js';
+import type { AlignedInput, ShuffleInput } from '../shuffle/input.js';
 import { prepareShuffle } from '../shuffle/prepare.js';
 import { decodePlanFile, readPlanFile } from '../shuffle/run.js';
 import type { ShuffleRun } from '../shuffle/run.js';
@@ -29,6 +30,8 @@ export interface ShuffleAgenda {
 }
 
 export interface ShuffleActivities {
+  /** Checks aligned datasets and their outputs; writes nothing. */
+  alignShuffles(input: AlignedInput): Promise<ShuffleInput[]>;
   prepareShuffle(input: ShuffleInput): Promise<ShuffleAgenda>;
   runShuffleTask(call: TaskCall<RunReference>): Promise<TaskOutcome>;
   completeShufflePass(run: RunReference, pass: number, totals: Totals, keepIntermediates: boolean): Promise<void>;
@@ -53,13 +56,15 @@ export function shuffleActivities(store: ObjectStore, threads: ThreadPool): Shuf
     runs.get(nameOf(reference), async () => openRun(await planFile(reference), reference));
 
   return {
+    alignShuffles: (input) => attempt(({ signal }) => alignShuffles(store, input, signal), { refusal: true }),
+
     prepareShuffle: (input) =>
       attempt(
         async ({ signal }) => {
           const { run, adoptedPlan, warnings, completed, result } = await prepareShuffle(store, input, signal);
           const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
           return {
-            run: { input: input.input, output: input.output, plan: run.planDigest },
+            run: { inputs: [input.input].flat(), output: input.output, plan: run.planDigest },
             adoptedPlan,
             warnings,
             rows: run.dataset.rows,

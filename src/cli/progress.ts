@@ -61,7 +61,9 @@ async function findTrouble(client: Client, workflowId: string, depth = 1): Promi
 }
 
 /** One line for people. */
-export function progressLine({ stage, pass, passes, tasks, bytes, bytesPerSecond, etaSeconds }: Progress): string {
+export function progressLine(progress: Progress): string {
+  const { dataset, datasets, pass, passes, tasks, bytes, bytesPerSecond, etaSeconds } = progress;
+  const stage = datasets === undefined ? progress.stage : `dataset ${dataset} of ${datasets}: ${progress.stage}`;
   if (tasks.total === 0) return stage;
   const parts = [
     `${stage}, pass ${pass} of ${passes}`,

@@ -25,7 +25,7 @@ export interface VerifyJob {
 export type Job = ShuffleJob | VerifyJob;
 
 /** What a job works with: the same as a task of a shuffle, whatever its kind. */
-export type JobContext = Omit<TaskContext, 'input'>;
+export type JobContext = Omit<TaskContext, 'inputs'>;
 
 /** Runs and verifications that a thread keeps at hand. */
 const kept = 4;
@@ -46,8 +46,8 @@ export class Jobs {
       // A text decoder takes no shared memory.
       Promise.resolve(decodePlanFile(planFile.slice(), output)),
     );
-    const input = parsePrefix(scope.input);
-    const { report, skipped } = await runTask(run, pass, task, redo, { ...context, input });
+    const inputs = scope.inputs.map(parsePrefix);
+    const { report, skipped } = await runTask(run, pass, task, redo, { ...context, inputs });
     return { records: report.records, digest: report.digest, skipped };
   }
 

@@ -7,17 +7,39 @@ import { batch } from './cleanUp.js';
 import type { Geometry } from './geometry.js';
 import { addRequests } from './requests.js';
 import type { Requests } from './requests.js';
+import type { Split } from './split.js';
 
 /*
  * The requests of a fault-free run on a fresh output that move no records, one function per step. Each must say what
  * the code of its step does; a test holds their sum against real runs behind a counting proxy.
  */
 
-/** `prepareShuffle`: dataset.json, a survey, every shard's HEAD and header, the probe, plan.json. */
-export function prepareRequests(dataset: Dataset): Partial<Requests> {
+/** What the control requests of a shuffle depend on besides its plan. */
+export interface ControlOptions {
+  readonly keepIntermediates: boolean;
+  /** Absent where the output is one dataset. */
+  readonly split?: Split | undefined;
+  /** Datasets that the input is a concatenation of. */
+  readonly datasets: number;
+  /** Whether the dataset is shuffled by the same permutation as others. */
+  readonly aligned: boolean;
+}
+
+/** `checkShuffle`: the dataset.json of each dataset, a survey, every shard's HEAD and header. */
+export function checkRequests(dataset: Dataset, datasets: number): Partial<Requests> {
   const codec = codecOf(dataset);
   const headers = dataset.shards.reduce((sum, shard) => sum + headerReads(codec, shard), 0);
-  return { get: 1 + headers + 1, head: dataset.shards.length, put: racers + 1, list: 1, delete: 1 };
+  return { get: datasets + headers, head: dataset.shards.length, list: 1 };
+}
+
+/** `alignShuffles`, for one of the aligned datasets: reads it to find the common cut, then checks it. */
+export function alignRequests(dataset: Dataset, datasets: number): Partial<Requests> {
+  return addRequests({ get: datasets }, checkRequests(dataset, datasets));
+}
+
+/** `prepareShuffle`: the checks, the probe, plan.json. */
+export function prepareRequests(dataset: Dataset, datasets: number): Partial<Requests> {
+  return addRequests(checkRequests(dataset, datasets), { get: 1, put: racers + 1, delete: 1 });
 }
 
 /** What each worker process reads once, when it first works for the run: plan.json. */
@@ -35,9 +57,13 @@ export function passEndRequests(geometry: Geometry, pass: number, keepIntermedia
   return { get: pass > 1 ? 1 : 0, put: 1, delete: deletes };
 }
 
-/** `commitShuffle`: looks for dataset.json, reads the pass record, all gather checkpoints, looks at their shards. */
-export function commitRequests(geometry: Geometry): Partial<Requests> {
-  return { get: 2 + geometry.taskCount(geometry.passes), head: geometry.shape.shards, put: 1, list: 1 };
+/**
+ * `commitShuffle`: looks for dataset.json, reads the pass record, all gather checkpoints, looks at their shards, writes
+ * dataset.json, or two of a split output.
+ */
+export function commitRequests(geometry: Geometry, split: Split | undefined): Partial<Requests> {
+  const gathered = geometry.taskCount(geometry.passes);
+  return { get: 2 + gathered, head: geometry.shape.shards, put: split ? 2 : 1, list: 1 };
 }
 
 /** `cleanUp`, unless intermediates are kept: all passes, then their records. */
@@ -48,15 +74,17 @@ export function cleanUpRequests(geometry: Geometry): Partial<Requests> {
 }
 
 /** All of them but those of the tasks, with one worker process. */
-export function controlRequests(dataset: Dataset, geometry: Geometry, keepIntermediates: boolean): Requests {
+export function controlRequests(dataset: Dataset, geometry: Geometry, options: ControlOptions): Requests {
+  const { keepIntermediates, split, datasets, aligned } = options;
   const passEnds = Array.from({ length: geometry.passes }, (_, index) =>
     passEndRequests(geometry, index + 1, keepIntermediates),
   );
   return addRequests(
-    prepareRequests(dataset),
+    aligned ? alignRequests(dataset, datasets) : {},
+    prepareRequests(dataset, datasets),
     workerRequests,
     ...passEnds,
-    commitRequests(geometry),
+    commitRequests(geometry, split),
     keepIntermediates ? {} : cleanUpRequests(geometry),
   );
 }

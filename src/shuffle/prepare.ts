@@ -1,5 +1,8 @@
 import { DatasetInvalid, OutputForeign, OutputOverlapsInput, PlanDamaged, SelfShuffle } from '../errors.js';
 import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
+import type { CheckOptions } from '../formats/checkDataset.js';
+import { concatenate, readDatasets } from '../formats/concatenation.js';
+import type { PlacedDataset } from '../formats/concatenation.js';
 import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
 import { readDataset } from '../formats/readDataset.js';
@@ -18,6 +21,8 @@ import type { Planned, PlanRequest } from './planner.js';
 import type { Shape } from './shape.js';
 import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
 import { lastCompletePass, surveyOutput } from './survey.js';
+import type { Survey } from './survey.js';
+import { checkSplit, withHeldOut } from './split.js';
 import { probeConditionalPut } from '../storage/conditionalPutProbe.js';
 
 /** What a shuffle has still to do. */
@@ -38,78 +43,104 @@ export interface Prepared {
  *   LayoutMismatch, PlanDamaged, SelfShuffle, MemoryTooSmall, ConditionalPutBroken …
  */
 export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, signal: AbortSignal): Promise<Prepared> {
-  const source = parsePrefix(input.input);
+  const { run: checked, stored, warnings, found, committed } = await checkShuffle(store, input, signal);
+  let run = checked;
+  if (!stored) {
+    await probeConditionalPut(store, run.output, { signal });
+    run = await storePlan(store, run, signal);
+    checkSameLayout(run, checked.layout);
+  }
+  const adoptedPlan = run.plan.memory !== input.memory || run.plan.minSegment !== input.minSegment;
+  if (committed) {
+    if (!input.keepIntermediates) await removeLeftovers(store, run, found, signal);
+    return { run, adoptedPlan, warnings, completed: undefined, result: resultOf(run, committed, adoptedPlan) };
+  }
+  const completed = stored ? await lastCompletePass(store, run, found, signal) : undefined;
+  return { run, adoptedPlan, warnings, completed, result: undefined };
+}
+
+/** A shuffle as it may begin, or go on. */
+interface Checked {
+  /** With the stored plan where there is one, else with the one to store. */
+  readonly run: ShuffleRun;
+  readonly stored: boolean;
+  readonly warnings: readonly string[];
+  readonly found: Survey;
+  /** The output's dataset (both parts of a split one), when it is committed. */
+  readonly committed: Dataset | undefined;
+}
+
+/** Checks input and output of a shuffle; writes nothing. @throws as `prepareShuffle` */
+export async function checkShuffle(store: ObjectStore, input: ShuffleInput, signal: AbortSignal): Promise<Checked> {
   const output = parsePrefix(input.output);
-  checkApart(source, output);
-  const dataset = await readDataset(store, source, { signal });
-  const layout = layoutOf(dataset, input);
-  checkNotOwnOutput(dataset, layout, source);
+  const places = [input.input].flat().map(parsePrefix);
+  for (const place of places) checkApart(place, output);
+  const members = await readDatasets(store, places, { signal });
+  const source = concatenate(members);
+  const layout = layoutOf(source, input);
+  for (const member of members) checkNotOwnOutput(member, layout);
 
   const found = await surveyOutput(store, output, signal);
-  let run = found.plan ? await loadRun(store, output, signal) : undefined;
+  const run = found.plan ? await loadRun(store, output, signal) : undefined;
   if (!run) {
     const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
     if (strangers.length > 0) throw foreign(output, strangers);
-    await checkDatasetAgainstFiles(store, source, dataset, undefined, { headers: true, signal });
-    const planned = planShuffle(dataset, layout, input);
-    await probeConditionalPut(store, output, { signal });
-    run = await storePlan(store, new ShuffleRun(output, dataset, layout, planned.plan), signal);
-    checkSameLayout(run, layout);
-    return {
-      run,
-      adoptedPlan: adopted(run, input),
-      warnings: planned.warnings,
-      completed: undefined,
-      result: undefined,
-    };
+    await checkFiles(store, members, { headers: true, signal });
+    const { plan, warnings } = planShuffle(source, layout, input);
+    const wanted = new ShuffleRun(output, source, layout, plan);
+    return { run: wanted, stored: false, warnings, found, committed: undefined };
   }
 
   checkSameLayout(run, layout);
-  const committed = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  const dataset = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  if (dataset && dataset.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
+  const committed = dataset && (await withHeldOut(store, output, dataset, { signal }));
   if (committed) {
-    if (committed.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
     checkShardsThere(output, committed, found.others);
-    if (!input.keepIntermediates) await removeLeftovers(store, run, found, signal);
-    const result = resultOf(run, committed, adopted(run, input));
-    return { run, adoptedPlan: adopted(run, input), warnings: [], completed: undefined, result };
+  } else {
+    const strangers = [...found.others.keys()].filter((key) => !belongs(run, key));
+    if (strangers.length > 0) throw foreign(output, strangers);
+    await checkFiles(store, members, { signal });
   }
-  const strangers = [...found.others.keys()].filter((key) => !belongs(run, key));
-  if (strangers.length > 0) throw foreign(output, strangers);
-  await checkDatasetAgainstFiles(store, source, dataset, undefined, { signal });
-  const completed = await lastCompletePass(store, run, found, signal);
-  return { run, adoptedPlan: adopted(run, input), warnings: [], completed, result: undefined };
+  return { run, stored: true, warnings: [], found, committed };
 }
 
-type PlannableDataset = Pick<Dataset, 'rows' | 'columns' | 'encoding' | 'recordBytes' | 'metadata'>;
+async function checkFiles(store: ObjectStore, members: readonly PlacedDataset[], options: CheckOptions): Promise<void> {
+  for (const { place, dataset } of members) {
+    await checkDatasetAgainstFiles(store, place, dataset, undefined, options);
+  }
+}
 
-interface Resources {
+/** What a plan depends on besides the layout, bytes. */
+export interface PlanResources {
   readonly memory: number;
   readonly minSegment: number;
 }
 
+type PlannableDataset = Pick<Dataset, 'rows' | 'columns' | 'encoding' | 'recordBytes' | 'metadata'>;
+
 /** The plan that a new run of this input gets. @throws MemoryTooSmall, InvalidInput */
-export function planShuffle(dataset: PlannableDataset, layout: Layout, resources: Resources): Planned {
+export function planShuffle(dataset: PlannableDataset, layout: Layout, resources: PlanResources): Planned {
   return makePlan(planRequest(dataset, layout, resources));
 }
 
-/** What the planner is asked for a run of this input. */
-export function planRequest(dataset: PlannableDataset, layout: Layout, resources: Resources): PlanRequest {
+/** What the planner is asked for a run of this input. @throws InvalidInput */
+export function planRequest(dataset: PlannableDataset, layout: Layout, resources: PlanResources): PlanRequest {
   const shape = shapeOf(dataset.rows, layout);
+  checkSplit(shape.shards, layout.split);
   const largestShard = Math.ceil(shape.rows / shape.shards);
   return {
     layout: layoutDigest(layout),
     shape,
     recordBytes: recordBytes(dataset),
     headerBytes: codecOf(dataset).encodeHeader(dataset.columns, largestShard, dataset.metadata).length,
-    ...resources,
+    memory: resources.memory,
+    minSegment: resources.minSegment,
   };
 }
 
-function adopted(run: ShuffleRun, input: ShuffleInput): boolean {
-  return run.plan.memory !== input.memory || run.plan.minSegment !== input.minSegment;
-}
-
-function checkApart(source: Prefix, output: Prefix): void {
+/** @throws OutputOverlapsInput */
+export function checkApart(source: Prefix, output: Prefix): void {
   const overlap =
     source.bucket === output.bucket &&
     (source.prefix.startsWith(output.prefix) || output.prefix.startsWith(source.prefix));
@@ -121,7 +152,7 @@ function checkApart(source: Prefix, output: Prefix): void {
   );
 }
 
-function checkNotOwnOutput(dataset: Dataset, layout: Layout, source: Prefix): void {
+function checkNotOwnOutput({ place, dataset }: PlacedDataset, layout: Layout): void {
   const before = dataset.shuffle;
   if (!before) return;
   // The permutation follows from the seed and the shape; other numbers may well give the same shape.
@@ -129,7 +160,7 @@ function checkNotOwnOutput(dataset: Dataset, layout: Layout, source: Prefix): vo
   const again = before.seed === layout.seed && blockOf(there) === blockOf(here) && there.shards === here.shards;
   if (!again) return;
   throw new SelfShuffle(
-    `${formatPrefix(source)} was itself shuffled with seed ${JSON.stringify(layout.seed)} and the same blocks and ` +
+    `${formatPrefix(place)} was itself shuffled with seed ${JSON.stringify(layout.seed)} and the same blocks and ` +
       'output shards: the same permutation once more is not an independent shuffle. Use another seed.',
     { seed: layout.seed },
   );

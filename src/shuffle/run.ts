@@ -4,7 +4,7 @@ import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
 import type { Codec } from '../formats/encoding.js';
 import { parseBoundedJson } from '../formats/boundedJson.js';
-import { planKey } from '../formats/unfinished.js';
+import { heldOutPrefix, planKey } from '../formats/unfinished.js';
 import { checkDataset } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import { canonicalJson } from '../json.js';
@@ -19,6 +19,8 @@ import type { Layout } from './layout.js';
 import { planDigest, planFault, planFormat } from './plan.js';
 import type { Plan } from './plan.js';
 import type { Shape } from './shape.js';
+import { heldOutShards } from './split.js';
+import type { Split } from './split.js';
 
 /** A shuffle whose layout and plan are fixed: everything that a task needs to know, besides its number. */
 export class ShuffleRun {
@@ -28,6 +30,8 @@ export class ShuffleRun {
   readonly geometry: Geometry;
   readonly table: CountTable;
   readonly recordBytes: number;
+  /** Output shards, the last ones, that lie below `held-out/` with a dataset.json of their own. */
+  readonly heldOutShards: number;
   readonly codec: Codec;
 
   constructor(
@@ -42,6 +46,7 @@ export class ShuffleRun {
     this.geometry = Geometry.of(this.shape, plan);
     this.table = new CountTable(this.shape, layout.seed);
     this.recordBytes = recordBytes(dataset);
+    this.heldOutShards = heldOutShards(this.shape.shards, layout.split);
     this.codec = codecOf(dataset);
   }
 
@@ -66,8 +71,10 @@ export class ShuffleRun {
     return this.intermediate(pass, '.json');
   }
 
+  /** Relative to the output prefix. */
   outputShardKey(shard: number): string {
-    return outputShardKey(shard, this.shape.shards, this.codec.extension);
+    const name = outputShardKey(shard, this.shape.shards, this.codec.extension);
+    return shard < this.shape.shards - this.heldOutShards ? name : heldOutPrefix + name;
   }
 
   outputShard(shard: number): ObjectLocation {
@@ -75,10 +82,11 @@ export class ShuffleRun {
   }
 
   /** What a key, relative to the output prefix, is to this run; undefined for keys that its plan does not name. */
-  owns(key: string): 'shard' | 'intermediate' | undefined {
+  owns(key: string): 'output' | 'intermediate' | undefined {
     const full = this.output.prefix + key;
-    const shard = Number.parseInt(key, 10);
-    if (shard >= 0 && shard < this.shape.shards && key === this.outputShardKey(shard)) return 'shard';
+    const shard = Number.parseInt(key.replace(heldOutPrefix, ''), 10);
+    if (shard >= 0 && shard < this.shape.shards && key === this.outputShardKey(shard)) return 'output';
+    if (this.heldOutShards > 0 && full === this.heldOutDataset.key) return 'output';
     const match = /\/pass-(\d+)(?:\/[0-9a-f]{4}-(\d+)\.(?:bin|json)|\.json)$/.exec(full);
     const pass = Number(match?.[1]);
     if (!(pass >= 1 && pass <= this.geometry.passes)) return undefined;
@@ -91,6 +99,11 @@ export class ShuffleRun {
 
   get outputDataset(): ObjectLocation {
     return this.at('dataset.json');
+  }
+
+  /** Only of a split output. */
+  get heldOutDataset(): ObjectLocation {
+    return this.at(`${heldOutPrefix}dataset.json`);
   }
 }
 
@@ -107,6 +120,7 @@ interface PlanFile {
   readonly seed: string;
   readonly blockRows: number;
   readonly outputShardRows: number;
+  readonly split?: Split;
   readonly plan: Plan;
   readonly digests: { readonly layout: string; readonly plan: string; readonly dataset: string };
   readonly dataset: Dataset;
@@ -124,6 +138,7 @@ export function encodePlanFile(run: ShuffleRun): Uint8Array {
     seed: run.layout.seed,
     blockRows: run.layout.blockRows,
     outputShardRows: run.layout.outputShardRows,
+    ...(run.layout.split ? { split: { ...run.layout.split } } : {}),
     plan: { ...run.plan, scatter: run.plan.scatter.map((pass) => ({ ...pass })) },
     digests: { layout: run.layoutDigest, plan: run.planDigest, dataset: datasetDigest(run.dataset) },
   };

@@ -5,8 +5,8 @@ export const taskQueue = 'riffle';
 
 /** A shuffle whose plan is stored. */
 export interface RunReference {
-  /** S3 URI of the input dataset. */
-  readonly input: string;
+  /** S3 URIs of the input datasets, in their order. */
+  readonly inputs: readonly string[];
   /** S3 URI of the output prefix, where plan.json lies. */
   readonly output: string;
   /** Plan digest. */
@@ -15,7 +15,7 @@ export interface RunReference {
 
 /** A verification of two datasets as they are now. */
 export interface VerifyReference {
-  readonly input: string;
+  readonly input: string | readonly string[];
   readonly output: string;
   /** Digest of what the datasets are. */
   readonly datasets: string;
@@ -63,8 +63,15 @@ export interface Timing {
   readonly searchAttributes: boolean;
 }
 
-/** What the query `progress` answers. */
-export interface Progress {
+/** Which of several datasets is at work; they take turns. */
+export interface DatasetTurn {
+  /** From 1. */
+  readonly dataset: number;
+  readonly datasets: number;
+}
+
+/** What the query `progress` answers. `dataset` and `datasets` are there only where there are several. */
+export interface Progress extends Partial<DatasetTurn> {
   readonly stage: string;
   /** 0 before the first pass. */
   readonly pass: number;
@@ -78,7 +85,7 @@ export interface Progress {
 }
 
 /** Sent to the root workflow when a run enters a stage. */
-export interface StageReport {
+export interface StageReport extends Partial<DatasetTurn> {
   readonly stage: string;
   readonly pass: number;
   readonly passes: number;

@@ -66,17 +66,18 @@ export class ProgressBoard {
       running += group.running;
       failed += group.failed;
     }
-    const { stage, pass, passes, tasks, bytes } = this.stage;
+    const { stage, pass, passes, tasks, bytes, dataset = 1, datasets = 1 } = this.stage;
     const share = tasks > 0 ? done / tasks : 0;
     const seconds = this.seconds();
     return {
+      ...(datasets > 1 ? { dataset, datasets } : {}),
       stage,
       pass,
       passes,
       tasks: { done, running, failed, total: tasks },
       bytes: { done: Math.round(bytes * share), total: bytes },
       bytesPerSecond: seconds > 0 ? Math.round((bytes * share) / seconds) : 0,
-      etaSeconds: share > 0 ? Math.round(seconds * (passes - pass + 1 / share - 1)) : null,
+      etaSeconds: share > 0 ? Math.round(seconds * (passes * (datasets - dataset + 1) - pass + 1 / share - 1)) : null,
     };
   }
 
@@ -115,8 +116,9 @@ export class ProgressBoard {
   }
 }
 
-function stageName({ stage, pass, passes }: StageReport): string {
-  return pass > 0 ? `${stage} (pass ${pass} of ${passes})` : stage;
+function stageName({ stage, pass, passes, dataset, datasets }: StageReport): string {
+  const name = pass > 0 ? `${stage} (pass ${pass} of ${passes})` : stage;
+  return datasets === undefined ? name : `dataset ${dataset} of ${datasets}: ${name}`;
 }
 
 function mebibytes(bytes: number): string {

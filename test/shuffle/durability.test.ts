@@ -10,7 +10,7 @@ import { WorkMemory } from '../../src/memory/workMemory.js';
 import type { TaskReport } from '../../src/shuffle/checkpoint.js';
 import { cleanUp, forgetTasks } from '../../src/shuffle/cleanUp.js';
 import { commitShuffle, completePass, type ShuffleResult } from '../../src/shuffle/commit.js';
-import { parseShuffleInput } from '../../src/shuffle/input.js';
+import { parseShuffleInput, type ShuffleInput } from '../../src/shuffle/input.js';
 import { prepareShuffle, type Prepared } from '../../src/shuffle/prepare.js';
 import type { ShuffleRun } from '../../src/shuffle/run.js';
 import { runTask } from '../../src/shuffle/task.js';
@@ -56,7 +56,7 @@ describe('durability of a shuffle', function () {
   const prepare = (): Promise<Prepared> =>
     prepareShuffle(
       bucket.store,
-      parseShuffleInput({ input: formatPrefix(input), output: formatPrefix(output), ...cut }),
+      parseShuffleInput({ input: formatPrefix(input), output: formatPrefix(output), ...cut }) as ShuffleInput,
       signal,
     );
 
@@ -65,7 +65,7 @@ describe('durability of a shuffle', function () {
     const context = {
       store: bucket.store,
       memory,
-      input,
+      inputs: [input],
       signal,
       reserve: async () => {},
       onBytes: () => undefined,
