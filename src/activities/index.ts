@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../storage/objectStore.js';
 import { admissionActivities } from './admission.js';
-import type { AdmissionActivities } from './admission.js';
+import type { AdmissionActivities, ClusterTiming } from './admission.js';
 import { shuffleActivities } from './shuffle.js';
 import type { ShuffleActivities } from './shuffle.js';
 import { verifyActivities } from './verify.js';
@@ -9,7 +9,6 @@ import type { VerifyActivities } from './verify.js';
 /** All activities that a worker offers. */
 export type Activities = AdmissionActivities & ShuffleActivities & VerifyActivities;
 
-/** @param heartbeatTimeout milliseconds after which an attempt without heartbeat counts as lost */
-export function createActivities(store: ObjectStore, heartbeatTimeout: number): Activities {
-  return { ...admissionActivities(heartbeatTimeout), ...shuffleActivities(store), ...verifyActivities(store) };
+export function createActivities(store: ObjectStore, timing: ClusterTiming): Activities {
+  return { ...admissionActivities(timing), ...shuffleActivities(store), ...verifyActivities(store) };
 }

@@ -1,15 +1,19 @@
+import { sumDigests } from '../digests.js';
 import { PlanDamaged } from '../errors.js';
 import { cleanUp, forgetTasks } from '../shuffle/cleanUp.js';
 import { commitShuffle, completePass } from '../shuffle/commit.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
+import { foldGroup } from '../shuffle/groupManifest.js';
+import type { DoneGroups } from '../shuffle/groupManifest.js';
 import type { ShuffleInput } from '../shuffle/input.js';
 import { prepareShuffle } from '../shuffle/prepare.js';
-import { loadRun } from '../shuffle/run.js';
+import { loadRun, planCount } from '../shuffle/run.js';
 import type { ShuffleRun } from '../shuffle/run.js';
 import { runTask } from '../shuffle/task.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
-import type { RunReference, TaskCall, TaskOutcome, Totals } from '../workflows/contract.js';
+import { encodeSet } from '../taskGroups.js';
+import type { DoneTasks, RunReference, TaskCall, TaskOutcome, Totals } from '../workflows/contract.js';
 import { attempt } from './attempt.js';
 import { Recent } from './recent.js';
 
@@ -24,6 +28,8 @@ export interface ShuffleAgenda {
   readonly tasks: readonly number[];
   /** Passes that are complete already. */
   readonly completedPasses: number;
+  /** What is done already of each pass, besides those. */
+  readonly done: readonly DoneTasks[];
   /** The result, when all is done. */
   readonly result: ShuffleResult | null;
 }
@@ -31,6 +37,8 @@ export interface ShuffleAgenda {
 export interface ShuffleActivities {
   prepareShuffle(input: ShuffleInput): Promise<ShuffleAgenda>;
   runShuffleTask(call: TaskCall<RunReference>): Promise<TaskOutcome>;
+  /** Folds the manifests of a group whose tasks are all done into one; returns its key, null where one is gone. */
+  foldShuffleGroup(run: RunReference, pass: number, group: number): Promise<string | null>;
   completeShufflePass(run: RunReference, pass: number, totals: Totals, keepIntermediates: boolean): Promise<void>;
   /** Makes the next start do these tasks again. */
   forgetShuffleTasks(run: RunReference, pass: number, tasks: readonly number[]): Promise<void>;
@@ -53,16 +61,17 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
     prepareShuffle: (input) =>
       attempt(
         async ({ signal }) => {
-          const { run, adoptedPlan, warnings, completed, result } = await prepareShuffle(store, input, signal);
+          const { run, adoptedPlan, warnings, completed, done, result } = await prepareShuffle(store, input, signal);
           const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
           return {
-            run: { input: input.input, output: input.output, plan: run.planDigest },
+            run: { input: input.input, output: input.output, plan: run.planDigest, plans: planCount(run) },
             adoptedPlan,
             warnings,
             rows: run.dataset.rows,
             recordBytes: run.recordBytes,
             tasks: passes.map((pass) => run.geometry.taskCount(pass)),
             completedPasses: completed?.pass ?? 0,
+            done: passes.map((pass) => doneTasks(done.get(pass))),
             result: result ?? null,
           };
         },
@@ -75,6 +84,13 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
         const input = parsePrefix(scope.input);
         const { report, skipped } = await runTask(run, pass, task, redo, { store, input, ...control });
         return { records: report.records, digest: report.digest, skipped };
+      }),
+
+    foldShuffleGroup: (reference, pass, group) =>
+      attempt(async ({ signal }) => {
+        const run = await open(reference);
+        const key = await foldGroup(store, run, pass, group, signal);
+        return key?.slice(run.output.prefix.length) ?? null;
       }),
 
     completeShufflePass: (reference, pass, { records, digest }, keepIntermediates) =>
@@ -93,11 +109,17 @@ export function shuffleActivities(store: ObjectStore): ShuffleActivities {
   };
 }
 
+/** As it crosses Temporal. @param done undefined where nothing is known to be done */
+function doneTasks(done: DoneGroups | undefined): DoneTasks {
+  if (!done) return { groups: '', tasks: 0, records: 0, digest: sumDigests([]) };
+  return { ...done, groups: encodeSet(done.groups) };
+}
+
 async function openRun(store: ObjectStore, reference: RunReference): Promise<ShuffleRun> {
-  const run = await loadRun(store, parsePrefix(reference.output));
+  const run = await loadRun(store, parsePrefix(reference.output), reference.plans);
   if (run?.planDigest === reference.plan) return run;
   throw new PlanDamaged(
-    `${reference.output}/_riffle/plan.json is ${run ? 'another plan' : 'gone'} while a shuffle with plan ` +
+    `The newest plan below ${reference.output}/_riffle/ is ${run ? 'another one' : 'gone'} while a shuffle with plan ` +
       `${reference.plan} runs. Restore it, or start the workflow again.`,
     { output: reference.output },
   );

@@ -10,14 +10,18 @@ import type { PassRecord } from './checkpoint.js';
 import { removeLeftovers } from './cleanUp.js';
 import { resultOf } from './commit.js';
 import type { ShuffleResult } from './commit.js';
+import { doneGroups } from './groupManifest.js';
+import type { DoneGroups } from './groupManifest.js';
 import type { ShuffleInput } from './input.js';
 import { layoutDigest, layoutOf, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
+import { planDigest } from './plan.js';
 import { makePlan } from './planner.js';
 import type { Planned } from './planner.js';
 import type { Shape } from './shape.js';
-import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
+import { checkSameLayout, encodePlanFile, loadRun, planCount, planLocation, ShuffleRun } from './run.js';
 import { lastCompletePass, surveyOutput } from './survey.js';
+import type { Survey } from './survey.js';
 import { probeConditionalPut } from '../storage/conditionalPutProbe.js';
 
 /** What a shuffle has still to do. */
@@ -28,12 +32,15 @@ export interface Prepared {
   readonly warnings: readonly string[];
   /** The last pass that is complete, if any. */
   readonly completed: PassRecord | undefined;
+  /** What is done already of the passes after it. */
+  readonly done: ReadonlyMap<number, DoneGroups>;
   /** The result, when the output is committed. */
   readonly result: ShuffleResult | undefined;
 }
 
 /**
- * Checks input and output of a shuffle and fixes its plan: the stored one where there is one.
+ * Checks input and output of a shuffle and fixes its plan: the newest stored one where there is one, unless a new plan is
+ * asked for.
  * @throws every refusal: DatasetMissing, DatasetInvalid, ShardInvalid, ObjectChanged, OutputOverlapsInput, OutputForeign,
  *   LayoutMismatch, PlanDamaged, SelfShuffle, MemoryTooSmall, ConditionalPutBroken …
  */
@@ -46,38 +53,62 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
   checkNotOwnOutput(dataset, layout, source);
 
   const found = await surveyOutput(store, output, signal);
-  let run = found.plan ? await loadRun(store, output, signal) : undefined;
-  if (!run) {
+  const stored = found.plans > 0 ? await loadRun(store, output, found.plans, signal) : undefined;
+  if (!stored) {
     const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
     if (strangers.length > 0) throw foreign(output, strangers);
     await checkDatasetAgainstFiles(store, source, dataset, undefined, { headers: true, signal });
     const planned = planShuffle(dataset, layout, input);
     await probeConditionalPut(store, output, { signal });
-    run = await storePlan(store, new ShuffleRun(output, dataset, layout, planned.plan), signal);
+    const run = await storePlan(store, new ShuffleRun(output, dataset, layout, planned.plan), signal);
     checkSameLayout(run, layout);
-    return {
-      run,
-      adoptedPlan: adopted(run, input),
-      warnings: planned.warnings,
-      completed: undefined,
-      result: undefined,
-    };
+    return { ...fresh(run, input), warnings: planned.warnings };
   }
 
-  checkSameLayout(run, layout);
+  checkSameLayout(stored, layout);
   const committed = found.dataset ? await readDataset(store, output, { signal }) : undefined;
   if (committed) {
-    if (committed.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
+    if (committed.shuffle?.layout !== stored.layoutDigest) throw foreign(output, ['dataset.json']);
     checkShardsThere(output, committed, found.others);
-    if (!input.keepIntermediates) await removeLeftovers(store, run, found, signal);
-    const result = resultOf(run, committed, adopted(run, input));
-    return { run, adoptedPlan: adopted(run, input), warnings: [], completed: undefined, result };
+    if (!input.keepIntermediates) await removeLeftovers(store, stored, found, signal);
+    const result = resultOf(stored, committed, adopted(stored, input));
+    return { ...fresh(stored, input), result };
   }
-  const strangers = [...found.others.keys()].filter((key) => !belongs(run, key));
+  const strangers = [...found.others.keys()].filter((key) => !belongs(stored, key));
   if (strangers.length > 0) throw foreign(output, strangers);
   await checkDatasetAgainstFiles(store, source, dataset, undefined, { signal });
+  const { run, warnings } = input.replan
+    ? await replan(store, stored, input, signal)
+    : { run: stored, warnings: [] };
   const completed = await lastCompletePass(store, run, found, signal);
-  return { run, adoptedPlan: adopted(run, input), warnings: [], completed, result: undefined };
+  const done = new Map<number, DoneGroups>();
+  for (let pass = (completed?.pass ?? 0) + 1; pass <= run.geometry.passes; pass++) {
+    done.set(pass, await doneGroups(store, run, pass, found, signal));
+  }
+  return { ...fresh(run, input), warnings, completed, done };
+}
+
+/** A run of which nothing is done. */
+function fresh(run: ShuffleRun, input: ShuffleInput): Prepared {
+  const adoptedPlan = adopted(run, input);
+  return { run, adoptedPlan, warnings: [], completed: undefined, done: new Map(), result: undefined };
+}
+
+/**
+ * The plan for this input's resources, stored beside the plans that it replaces; the newest one where that is equal.
+ * Finished output shards are kept: their tasks find them in place and compare.
+ */
+async function replan(
+  store: ObjectStore,
+  newest: ShuffleRun,
+  input: ShuffleInput,
+  signal: AbortSignal,
+): Promise<{ run: ShuffleRun; warnings: readonly string[] }> {
+  const { plan, warnings } = planShuffle(newest.dataset, newest.layout, input);
+  if (planDigest(plan) === newest.planDigest) return { run: newest, warnings: [] };
+  const superseded = [...newest.superseded, newest];
+  const wanted = new ShuffleRun(newest.output, newest.dataset, newest.layout, plan, superseded);
+  return { run: await storePlan(store, wanted, signal), warnings };
 }
 
 /** The plan that a new run of this input gets. @throws MemoryTooSmall, InvalidInput */
@@ -133,8 +164,8 @@ function blockOf(shape: Shape): number {
 }
 
 /** A committed output of which something was deleted or replaced later is not reported as done. */
-function checkShardsThere(output: Prefix, committed: Dataset, etags: ReadonlyMap<string, string>): void {
-  const faulty = committed.shards.filter(({ key, etag }) => etags.get(key) !== etag);
+function checkShardsThere(output: Prefix, committed: Dataset, found: Survey['others']): void {
+  const faulty = committed.shards.filter(({ key, etag }) => found.get(key)?.etag !== etag);
   const [first] = faulty;
   if (!first) return;
   const place = formatPrefix(output);
@@ -161,11 +192,12 @@ function foreign(output: Prefix, keys: readonly string[]): OutputForeign {
   );
 }
 
-/** Stores a plan; of two executions that start at once, the first to store wins. */
+/** Stores a plan after those that it replaces; of two executions that start at once, the first to store wins. */
 async function storePlan(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<ShuffleRun> {
-  const outcome = await store.putIfAbsent(planLocation(run.output), [encodePlanFile(run)], { signal });
+  const number = planCount(run);
+  const outcome = await store.putIfAbsent(planLocation(run.output, number), [encodePlanFile(run)], { signal });
   if (outcome.created) return run;
-  const stored = await loadRun(store, run.output, signal);
+  const stored = await loadRun(store, run.output, number, signal);
   if (stored) return stored;
   throw new PlanDamaged(`The plan of ${formatPrefix(run.output)} vanished while it was read: start again.`);
 }

@@ -2,11 +2,12 @@ import { getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
 import type { ShuffleAgenda } from '../activities/shuffle.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
-import { quick, working } from './activityProxies.js';
+import { countSlots, quick, working } from './activityProxies.js';
 import type { StageReport, Timing, Totals } from './contract.js';
 import { startHolder } from './children.js';
 import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
+import { sumTotals } from './group.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
 import { Repairs } from './repairs.js';
 import { RootSteering, Steering } from './steering.js';
@@ -20,11 +21,13 @@ const summaryLength = 120;
  */
 export async function shuffle(input: unknown): Promise<ShuffleResult> {
   const board = new ProgressBoard();
-  const root = new RootSteering();
+  const root = new RootSteering(() => board.requeue());
   return asRoot(async () => {
     const { input: parsed, lock, timing, ...admission } = await quick.admitShuffle(input);
-    board.use(timing);
-    const result = await root.begin(admission.parallelism).run((parallelism) =>
+    board.use(timing, parsed.onFailure);
+    const steering = root.begin(admission.parallelism);
+    if (parsed.parallelism === undefined) root.follow(countSlots);
+    const result = await steering.run((parallelism) =>
       startHolder(shuffleRun, {
         workflowId: lock,
         args: [{ input: parsed, parallelism, timing, root: workflowInfo().workflowId }],
@@ -64,21 +67,29 @@ export async function shuffleRun({ input, timing, root, parallelism }: ShuffleRu
 
   for (let pass = agenda.completedPasses + 1; pass <= agenda.tasks.length; pass++) {
     await tell(stageOf(agenda, pass));
-    const totals: Totals = await steering.run((share) =>
-      startPass(`pass-${pass}`, agenda.tasks.length, {
-        activity: 'runShuffleTask',
-        scope: agenda.run,
-        label: passLabel(agenda, pass),
-        pass,
-        tasks: agenda.tasks[pass - 1]!,
-        parallelism: share,
-        timing,
-        root,
-      }),
-    );
+    const before = agenda.done[pass - 1]!;
+    const tasks = agenda.tasks[pass - 1]!;
+    const totals: Totals[] = [{ ...before, skipped: before.tasks }];
+    if (before.tasks < tasks) {
+      const now = await steering.run((share) =>
+        startPass(`pass-${pass}`, agenda.tasks.length, {
+          activity: 'runShuffleTask',
+          scope: agenda.run,
+          label: passLabel(agenda, pass),
+          pass,
+          tasks,
+          doneGroups: before.groups,
+          parallelism: share,
+          onFailure: input.onFailure,
+          timing,
+          reportTo: root,
+        }),
+      );
+      totals.push(now);
+    }
     await activities.completeShufflePass.executeWithOptions(
       { summary: `${passLabel(agenda, pass)}: account for every record` },
-      [agenda.run, pass, totals, input.keepIntermediates],
+      [agenda.run, pass, sumTotals(totals), input.keepIntermediates],
     );
   }
 
@@ -111,6 +122,7 @@ function stageOf(agenda: ShuffleAgenda, pass: number): StageReport {
     pass,
     passes: agenda.tasks.length,
     tasks: agenda.tasks[pass - 1]!,
+    doneBefore: agenda.done[pass - 1]!.tasks,
     bytes: agenda.rows * agenda.recordBytes,
   };
 }

@@ -93,7 +93,9 @@ export class ShuffleBench {
 
   /** Tasks of a pass whose checkpoint was sent since the proxy was reset. */
   checkpoints(output: Prefix, pass: number): number {
-    return this.proxy.count(new RegExp(`^PUT /${output.bucket}/${output.prefix}_riffle/\\w+/pass-${pass}/.*\\.json`));
+    return this.proxy.count(
+      new RegExp(`^PUT /${output.bucket}/${output.prefix}_riffle/\\w+/pass-${pass}/[0-9a-f]{4}-\\d+\\.json`),
+    );
   }
 
   async close(): Promise<void> {
