@@ -35,8 +35,8 @@ const faults: [object, ...RegExp[]][] = [
   [{ outputShardRows: '100' }, /outputShardRows is "100": expected a whole number/],
   [{ parallelism: 0 }, /parallelism is 0: expected a whole number from 1 to 100000/],
   [{ keepIntermediates: 'yes' }, /keepIntermediates is "yes": expected true or false/],
-  [{ replan: true }, /replan is true: this version only knows false/],
-  [{ onFailure: 'wait' }, /onFailure is "wait": this version only knows "fail"/],
+  [{ replan: 'yes' }, /replan is "yes": expected true or false/],
+  [{ onFailure: 'stop' }, /onFailure is "stop": expected "fail" or "wait"/],
 ];
 
 const name = (change: object): string =>
