@@ -1,4 +1,4 @@
-/** Tasks of one group: a history of about 1,700 events, and one group manifest. */
+/** Tasks of one group: a history of up to 3,100 events (fewer where tasks end together), and one group manifest. */
 export const groupTasks = 500;
 
 /** The group that a task of a pass belongs to; groups are numbered from 0. */

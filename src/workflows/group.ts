@@ -17,8 +17,8 @@ export const namedFailures = 10;
 /** Those that a report names, and the characters of each message that it carries. */
 const reportedFailures = 3;
 const reportedCharacters = 400;
-/** Events of a task that is done again, and of what a group does besides its tasks. */
-const eventsPerTask = 4;
+/** Events of a task whose end nothing else coincides with, and of what a group does besides its tasks. */
+const eventsPerTask = 6;
 const otherEvents = 100;
 
 /** What a group has done in earlier executions of its workflow. */
@@ -39,7 +39,11 @@ export async function runGroup(input: FanOutInput): Promise<Counted> {
       { summary: `${input.label}: task ${call.task}${call.redo ? ' (again)' : ''}` },
       [call as never],
     );
-  const repairs = new Repairs(scope, call, forgetting(activity, activities));
+  const hasRoom = (more: number): boolean => {
+    const events = eventsPerTask * (more + pool.running + pool.waiting) + otherEvents;
+    return workflowInfo().historyLength + events <= input.timing.historyEvents;
+  };
+  const repairs = new Repairs(scope, call, forgetting(activity, activities), hasRoom);
   const failed = new Map<number, TaskFailure>();
   let totals: Totals = input.past?.totals ?? { tasks: 0, skipped: 0, records: 0, digest: sumDigests([]) };
   const runTask = async (task: number): Promise<void> => {
@@ -71,8 +75,7 @@ export async function runGroup(input: FanOutInput): Promise<Counted> {
   const onRetry = async (): Promise<void> => {
     settlement.retries++;
     if (failed.size === 0) return;
-    const more = eventsPerTask * (failed.size + pool.running + pool.waiting) + otherEvents;
-    full = workflowInfo().historyLength + more > input.timing.historyEvents;
+    full = !hasRoom(failed.size);
     if (full) return;
     pool.add(failed.keys());
     failed.clear();

@@ -7,9 +7,6 @@ const mostRounds = 5;
 /** Repairs are made one after the other; where a whole pass is lost, a new start does it with all workers. */
 const mostRepairs = 50;
 
-/** Repairs of one group of tasks, whose history they lengthen. */
-const mostGroupRepairs = 100;
-
 /** Makes a run forget that tasks are done. */
 export type Forget = (scope: unknown, pass: number, tasks: readonly number[]) => Promise<void>;
 
@@ -19,12 +16,13 @@ export type Forget = (scope: unknown, pass: number, tasks: readonly number[]) =>
  */
 export class Repairs {
   private readonly redone = new Map<string, Promise<unknown>>();
-  private count = 0;
 
   constructor(
     private readonly scope: unknown,
     private readonly call: (call: TaskCall) => Promise<TaskOutcome>,
     private readonly forget?: Forget,
+    /** Whether the history has room for so many activities more. */
+    private readonly hasRoom: (activities: number) => boolean = () => true,
   ) {}
 
   async run(call: TaskCall): Promise<TaskOutcome> {
@@ -39,7 +37,8 @@ export class Repairs {
       } catch (error) {
         const damage = damageOf(error);
         if (!damage || round === mostRounds) throw error;
-        if (damage.tasks.length > Math.min(mostRepairs, mostGroupRepairs - this.count)) {
+        // They, and what found them damaged, are activities more than the group has tasks.
+        if (damage.tasks.length > mostRepairs || !this.hasRoom(damage.tasks.length + 1)) {
           await this.forget?.(this.scope, damage.pass, damage.tasks);
           throw tooDamaged(error);
         }
@@ -52,7 +51,6 @@ export class Repairs {
   private redo(pass: number, task: number, again: boolean): Promise<unknown> {
     const name = `${pass}/${task}`;
     const before = again ? undefined : this.redone.get(name);
-    if (!before) this.count++;
     const repair = before ?? this.run({ scope: this.scope, pass, task, redo: true });
     this.redone.set(name, repair);
     return repair;

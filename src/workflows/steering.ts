@@ -112,6 +112,8 @@ export async function tellRetry(child: ChildWorkflowHandle<Workflow>): Promise<v
 
 /** Milliseconds between two looks at the workers at first; later a twentieth of the time that the run has taken. */
 const firstLook = 5000;
+/** From so many slots on, changes of less than a twentieth are left out. */
+const manySlots = 1000;
 
 /** The root's side: offers the updates `setParallelism` and `retryFailed`, from the workflow's first moment on. */
 export class RootSteering {
@@ -171,7 +173,10 @@ export class RootSteering {
     while (!(await condition(() => this.wanted !== undefined, pause()))) {
       // A cluster that does not answer for a moment changes nothing.
       const slots = await countSlots().catch(() => undefined);
-      if (slots === undefined || this.wanted !== undefined || slots === this.steering?.parallelism) continue;
+      const now = this.steering?.parallelism ?? 0;
+      if (slots === undefined || this.wanted !== undefined || slots === now) continue;
+      // Each change is a signal to every open group: those of many workers that come and go would fill the histories.
+      if (now >= manySlots && Math.abs(slots - now) < now / 20) continue;
       await this.steering?.change(slots);
     }
   }

@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe } from '../../src/formats/describe.js';
 import { putDirectory } from '../../src/formats/put.js';
 import { writeDataset } from '../../src/formats/writeDataset.js';
@@ -104,7 +105,10 @@ export class ShuffleBench {
     let over = false;
     let most = 0;
     const done = until.finally(() => (over = true));
-    while (!over) most = Math.max(most, await this.pendingOf(root).catch(() => 0));
+    while (!over) {
+      most = Math.max(most, await this.pendingOf(root).catch(() => 0));
+      await sleep(100);
+    }
     await done;
     return most;
   }

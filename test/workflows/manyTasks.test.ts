@@ -65,7 +65,8 @@ describe('a shuffle of many tasks', function () {
       assert.ok(events <= 4096, `${id} has ${events} events`);
       assert.ok(largest < 2048, `${id} has a payload of ${largest} bytes`);
     }
-    assert.ok(all / tasks <= 3.6, `${(all / tasks).toFixed(2)} events a task`);
+    // Few slots: hardly ever do two tasks end together, and each end is a workflow task of its own.
+    assert.ok(all / tasks <= 6.2, `${(all / tasks).toFixed(2)} events a task`);
   });
 });
 
