@@ -77,9 +77,7 @@ export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, si
   const strangers = [...found.others.keys()].filter((key) => !belongs(stored, key));
   if (strangers.length > 0) throw foreign(output, strangers);
   await checkDatasetAgainstFiles(store, source, dataset, undefined, { signal });
-  const { run, warnings } = input.replan
-    ? await replan(store, stored, input, signal)
-    : { run: stored, warnings: [] };
+  const { run, warnings } = input.replan ? await replan(store, stored, input, signal) : { run: stored, warnings: [] };
   const completed = await lastCompletePass(store, run, found, signal);
   const done = new Map<number, DoneGroups>();
   for (let pass = (completed?.pass ?? 0) + 1; pass <= run.geometry.passes; pass++) {
