@@ -11,7 +11,7 @@ import type { RunReference, TaskCall, TaskOutcome, VerifyReference } from '../wo
 export interface ShuffleJob {
   readonly kind: 'shuffle';
   readonly call: TaskCall<RunReference>;
-  /** The bytes of plan.json, which all threads share: it is read once a process. */
+  /** The bytes of the plan, which all threads share: it is read once a process. */
   readonly planFile: Uint8Array;
 }
 
@@ -44,7 +44,7 @@ export class Jobs {
     const output = parsePrefix(scope.output);
     const run = await this.shuffles.get(`${scope.output} ${scope.plan}`, () =>
       // A text decoder takes no shared memory.
-      Promise.resolve(decodePlanFile(planFile.slice(), output)),
+      Promise.resolve(decodePlanFile(planFile.slice(), output, scope.plans)),
     );
     const inputs = scope.inputs.map(parsePrefix);
     const { report, skipped } = await runTask(run, pass, task, redo, { ...context, inputs });

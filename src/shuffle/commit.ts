@@ -6,9 +6,11 @@ import { parseDataset, readDatasetText } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
-import { readCheckpoint, readPassRecord, writePassRecord } from './checkpoint.js';
+import { groupCount, tasksOf } from '../taskGroups.js';
+import { objectsThere, readCheckpoint, readPassRecord, writePassRecord } from './checkpoint.js';
 import type { PassRecord, TaskReport } from './checkpoint.js';
 import { abortUploads, deletePass } from './cleanUp.js';
+import { readGroup } from './groupManifest.js';
 import type { ShuffleRun } from './run.js';
 import { recordsBefore } from './shape.js';
 import { rowsOf, splitDataset, withHeldOut } from './split.js';
@@ -129,18 +131,29 @@ export function resultOf(run: ShuffleRun, dataset: Dataset, adoptedPlan: boolean
   };
 }
 
-/** The shards that the gather tasks wrote, from their checkpoints, in order. */
+/**
+ * The shards that the gather tasks wrote, in order: from the group manifests, and from a task's own checkpoint where its
+ * group has none or where the shards are not those that it names.
+ */
 async function outputShards(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<Shard[]> {
   const pass = run.geometry.passes;
+  const taskCount = run.geometry.taskCount(pass);
   const shards = new Map<string, Shard>();
   const lost: number[] = [];
-  const tasks = Array.from({ length: run.geometry.taskCount(pass) }, (_, task) => task);
-  await forEachConcurrently(tasks, concurrentRequests, signal, async (task, stop) => {
-    const report = await readCheckpoint(store, run, pass, task, stop);
-    const wrote = report && reportedShards(run, task, report);
-    if (!wrote) lost.push(task);
-    for (const shard of wrote ?? []) shards.set(shard.key, shard);
-  });
+  for (let group = 0; group < groupCount(taskCount); group++) {
+    const { first, end } = tasksOf(group, taskCount);
+    const folded = (await readGroup(store, run, pass, group, signal))?.reports;
+    const tasks = Array.from({ length: end - first }, (_, index) => first + index);
+    await forEachConcurrently(tasks, concurrentRequests, signal, async (task, stop) => {
+      const known = folded?.[task - first];
+      const named = known && reportedShards(run, task, known);
+      const intact = named && (await objectsThere(store, run, known, stop));
+      const report = intact ? undefined : await readCheckpoint(store, run, pass, task, stop);
+      const wrote = intact ? named : report && reportedShards(run, task, report);
+      if (!wrote) lost.push(task);
+      for (const shard of wrote ?? []) shards.set(shard.key, shard);
+    });
+  }
   if (lost.length > 0) {
     throw new WorkDamaged(
       `${lost.length} tasks of the gather pass of ${formatPrefix(run.output)} must be done again: their checkpoints or ` +

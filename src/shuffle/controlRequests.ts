@@ -3,6 +3,7 @@ import { codecOf } from '../formats/encoding.js';
 import { headerReads } from '../formats/readShardHeader.js';
 import { racers } from '../storage/conditionalPutProbe.js';
 import { deleteBatch } from '../storage/s3Bucket.js';
+import { groupCount } from '../taskGroups.js';
 import { batch } from './cleanUp.js';
 import type { Geometry } from './geometry.js';
 import { addRequests } from './requests.js';
@@ -51,6 +52,11 @@ export const taskStartRequests: Partial<Requests> = { get: 1 };
 /** A task writes its checkpoint. */
 export const taskEndRequests: Partial<Requests> = { put: 1 };
 
+/** `foldGroup`, for all groups of a pass: reads the checkpoints of their tasks, writes one manifest each. */
+export function foldRequests(tasks: number): Partial<Requests> {
+  return { get: tasks, put: groupCount(tasks) };
+}
+
 /** `completePass`: the record of the pass before is read, this one's written; then the pass before may be deleted. */
 export function passEndRequests(geometry: Geometry, pass: number, keepIntermediates: boolean): Partial<Requests> {
   const deletes = !keepIntermediates && pass > 1 && !geometry.isGather(pass) ? passDeletes(geometry, pass - 1) : 0;
@@ -58,12 +64,12 @@ export function passEndRequests(geometry: Geometry, pass: number, keepIntermedia
 }
 
 /**
- * `commitShuffle`: looks for dataset.json, reads the pass record, all gather checkpoints, looks at their shards, writes
- * dataset.json, or two of a split output.
+ * `commitShuffle`: looks for dataset.json, reads the pass record and the group manifests of the gather pass, looks at
+ * their shards, writes dataset.json, or two of a split output.
  */
 export function commitRequests(geometry: Geometry, split: Split | undefined): Partial<Requests> {
-  const gathered = geometry.taskCount(geometry.passes);
-  return { get: 2 + gathered, head: geometry.shape.shards, put: split ? 2 : 1, list: 1 };
+  const groups = groupCount(geometry.taskCount(geometry.passes));
+  return { get: 2 + groups, head: geometry.shape.shards, put: split ? 2 : 1, list: 1 };
 }
 
 /** `cleanUp`, unless intermediates are kept: all passes, then their records. */
@@ -92,7 +98,10 @@ export function controlRequests(dataset: Dataset, geometry: Geometry, options: C
 /** DeleteObjects requests of `deletePass`. */
 function passDeletes(geometry: Geometry, pass: number): number {
   const keysPerTask = geometry.isGather(pass) ? 1 : 2;
-  const requests = (tasks: number): number => Math.ceil((tasks * keysPerTask) / deleteBatch);
   const tasks = geometry.taskCount(pass);
-  return Math.floor(tasks / batch) * requests(batch) + requests(tasks % batch);
+  const requests = (count: number, others: number): number => Math.ceil((count * keysPerTask + others) / deleteBatch);
+  // The group manifests go with the first batch.
+  const first = requests(Math.min(tasks, batch), groupCount(tasks));
+  const rest = Math.max(0, tasks - batch);
+  return first + Math.floor(rest / batch) * requests(batch, 0) + requests(rest % batch, 0);
 }

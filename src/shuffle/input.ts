@@ -15,8 +15,8 @@ const options = {
   minSegment: size.default(1024 ** 2),
   parallelism: z.int('expected a whole number from 1 to 100000').min(1).max(100_000).optional(),
   keepIntermediates: z.boolean('expected true or false').default(false),
-  replan: z.literal(false, 'this version only knows false').default(false),
-  onFailure: z.literal('fail', 'this version only knows "fail"').default('fail'),
+  replan: z.boolean('expected true or false').default(false),
+  onFailure: z.enum(['fail', 'wait'], 'expected "fail" or "wait"').default('fail'),
   split: z.strictObject({ heldOut: share }, 'expected {"heldOut": …}').optional(),
 };
 

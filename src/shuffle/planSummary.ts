@@ -1,6 +1,6 @@
 import { InvalidInput, RiffleError } from '../errors.js';
 import type { Dataset } from '../formats/dataset.js';
-import { controlRequests, taskEndRequests, taskStartRequests } from './controlRequests.js';
+import { controlRequests, foldRequests, taskEndRequests, taskStartRequests } from './controlRequests.js';
 import type { ControlOptions } from './controlRequests.js';
 import { allRequests } from './cost.js';
 import type { Dollars, Job } from './cost.js';
@@ -22,6 +22,7 @@ import { planRequest } from './prepare.js';
 import type { PlanResources } from './prepare.js';
 import type { PriceTable } from './prices.js';
 import type { Rates } from './rates.js';
+import { addRequests, timesRequests } from './requests.js';
 import type { Requests } from './requests.js';
 import type { Shape } from './shape.js';
 import { uniformityBound } from './uniformityBound.js';
@@ -188,11 +189,11 @@ const sampledTasks = 200;
 
 function jobOf(dataset: Dataset, shape: Shape, plan: Plan, control: ControlOptions, options: TrafficOptions): Job {
   const geometry = Geometry.of(shape, plan);
-  const passes = planTraffic(dataset, geometry, options).map((pass) => ({
-    ...pass,
-    get: pass.get + pass.tasks * (taskStartRequests.get ?? 0),
-    put: pass.put + pass.tasks * (taskEndRequests.put ?? 0),
-  }));
+  const passes = planTraffic(dataset, geometry, options).map((pass) => {
+    const ofTask = addRequests(taskStartRequests, taskEndRequests);
+    const { get, put } = addRequests(timesRequests(pass.tasks, ofTask), foldRequests(pass.tasks));
+    return { ...pass, get: pass.get + get, put: pass.put + put };
+  });
   return { records: dataset.rows, passes, control: controlRequests(dataset, geometry, control) };
 }
 

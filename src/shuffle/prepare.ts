@@ -13,13 +13,16 @@ import type { PassRecord } from './checkpoint.js';
 import { removeLeftovers } from './cleanUp.js';
 import { resultOf } from './commit.js';
 import type { ShuffleResult } from './commit.js';
+import { doneGroups } from './groupManifest.js';
+import type { DoneGroups } from './groupManifest.js';
 import type { ShuffleInput } from './input.js';
 import { layoutDigest, layoutOf, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
+import { planDigest } from './plan.js';
 import { makePlan } from './planner.js';
 import type { Planned, PlanRequest } from './planner.js';
 import type { Shape } from './shape.js';
-import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
+import { checkSameLayout, encodePlanFile, loadRun, planCount, planLocation, ShuffleRun } from './run.js';
 import { lastCompletePass, surveyOutput } from './survey.js';
 import type { Survey } from './survey.js';
 import { checkSplit, withHeldOut } from './split.js';
@@ -33,35 +36,42 @@ export interface Prepared {
   readonly warnings: readonly string[];
   /** The last pass that is complete, if any. */
   readonly completed: PassRecord | undefined;
+  /** What is done already of the passes after it. */
+  readonly done: ReadonlyMap<number, DoneGroups>;
   /** The result, when the output is committed. */
   readonly result: ShuffleResult | undefined;
 }
 
 /**
- * Checks input and output of a shuffle and fixes its plan: the stored one where there is one.
+ * Checks input and output of a shuffle and fixes its plan: the newest stored one where there is one, unless a new plan is
+ * asked for.
  * @throws every refusal: DatasetMissing, DatasetInvalid, ShardInvalid, ObjectChanged, OutputOverlapsInput, OutputForeign,
  *   LayoutMismatch, PlanDamaged, SelfShuffle, MemoryTooSmall, ConditionalPutBroken …
  */
 export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, signal: AbortSignal): Promise<Prepared> {
   const { run: checked, stored, warnings, found, committed } = await checkShuffle(store, input, signal);
-  let run = checked;
-  if (!stored) {
-    await probeConditionalPut(store, run.output, { signal });
-    run = await storePlan(store, run, signal);
-    checkSameLayout(run, checked.layout);
-  }
-  const adoptedPlan = run.plan.memory !== input.memory || run.plan.minSegment !== input.minSegment;
   if (committed) {
-    if (!input.keepIntermediates) await removeLeftovers(store, run, found, signal);
-    return { run, adoptedPlan, warnings, completed: undefined, result: resultOf(run, committed, adoptedPlan) };
+    if (!input.keepIntermediates) await removeLeftovers(store, checked, found, signal);
+    const adoptedPlan = adopted(checked, input);
+    const result = resultOf(checked, committed, adoptedPlan);
+    return { run: checked, adoptedPlan, warnings, completed: undefined, done: new Map(), result };
   }
-  const completed = stored ? await lastCompletePass(store, run, found, signal) : undefined;
-  return { run, adoptedPlan, warnings, completed, result: undefined };
+  const run = stored ? checked : await storePlan(store, checked, signal);
+  const completed = await lastCompletePass(store, run, found, signal);
+  const done = new Map<number, DoneGroups>();
+  for (let pass = (completed?.pass ?? 0) + 1; pass <= run.geometry.passes; pass++) {
+    done.set(pass, await doneGroups(store, run, pass, found, signal));
+  }
+  return { run, adoptedPlan: adopted(run, input), warnings, completed, done, result: undefined };
+}
+
+function adopted({ plan }: ShuffleRun, input: ShuffleInput): boolean {
+  return plan.memory !== input.memory || plan.minSegment !== input.minSegment;
 }
 
 /** A shuffle as it may begin, or go on. */
 interface Checked {
-  /** With the stored plan where there is one, else with the one to store. */
+  /** With the newest stored plan, or with the one to store. */
   readonly run: ShuffleRun;
   readonly stored: boolean;
   readonly warnings: readonly string[];
@@ -81,28 +91,40 @@ export async function checkShuffle(store: ObjectStore, input: ShuffleInput, sign
   for (const member of members) checkNotOwnOutput(member, layout);
 
   const found = await surveyOutput(store, output, signal);
-  const run = found.plan ? await loadRun(store, output, signal) : undefined;
-  if (!run) {
+  const stored = found.plans > 0 ? await loadRun(store, output, found.plans, signal) : undefined;
+  if (!stored) {
     const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
     if (strangers.length > 0) throw foreign(output, strangers);
     await checkFiles(store, members, { headers: true, signal });
     const { plan, warnings } = planShuffle(source, layout, input);
-    const wanted = new ShuffleRun(output, source, layout, plan);
-    return { run: wanted, stored: false, warnings, found, committed: undefined };
+    const run = new ShuffleRun(output, source, layout, plan);
+    return { run, stored: false, warnings, found, committed: undefined };
   }
 
-  checkSameLayout(run, layout);
+  checkSameLayout(stored, layout);
   const dataset = found.dataset ? await readDataset(store, output, { signal }) : undefined;
-  if (dataset && dataset.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
+  if (dataset && dataset.shuffle?.layout !== stored.layoutDigest) throw foreign(output, ['dataset.json']);
   const committed = dataset && (await withHeldOut(store, output, dataset, { signal }));
   if (committed) {
     checkShardsThere(output, committed, found.others);
-  } else {
-    const strangers = [...found.others.keys()].filter((key) => !belongs(run, key));
-    if (strangers.length > 0) throw foreign(output, strangers);
-    await checkFiles(store, members, { signal });
+    return { run: stored, stored: true, warnings: [], found, committed };
   }
-  return { run, stored: true, warnings: [], found, committed };
+  const strangers = [...found.others.keys()].filter((key) => !belongs(stored, key));
+  if (strangers.length > 0) throw foreign(output, strangers);
+  await checkFiles(store, members, { signal });
+  const { run, warnings } = input.replan ? replanned(stored, input) : { run: stored, warnings: [] };
+  return { run, stored: run === stored, warnings, found, committed: undefined };
+}
+
+/**
+ * The run with the plan for this input's resources, beside the plans that it replaces; the newest one where that is
+ * equal. Finished output shards are kept: their tasks find them in place and compare.
+ */
+function replanned(newest: ShuffleRun, input: ShuffleInput): Pick<Checked, 'run' | 'warnings'> {
+  const { plan, warnings } = planShuffle(newest.dataset, newest.layout, input);
+  if (planDigest(plan) === newest.planDigest) return { run: newest, warnings: [] };
+  const superseded = [...newest.superseded, newest];
+  return { run: new ShuffleRun(newest.output, newest.dataset, newest.layout, plan, superseded), warnings };
 }
 
 async function checkFiles(store: ObjectStore, members: readonly PlacedDataset[], options: CheckOptions): Promise<void> {
@@ -172,8 +194,8 @@ function blockOf(shape: Shape): number {
 }
 
 /** A committed output of which something was deleted or replaced later is not reported as done. */
-function checkShardsThere(output: Prefix, committed: Dataset, etags: ReadonlyMap<string, string>): void {
-  const faulty = committed.shards.filter(({ key, etag }) => etags.get(key) !== etag);
+function checkShardsThere(output: Prefix, committed: Dataset, found: Survey['others']): void {
+  const faulty = committed.shards.filter(({ key, etag }) => found.get(key)?.etag !== etag);
   const [first] = faulty;
   if (!first) return;
   const place = formatPrefix(output);
@@ -200,11 +222,17 @@ function foreign(output: Prefix, keys: readonly string[]): OutputForeign {
   );
 }
 
-/** Stores a plan; of two executions that start at once, the first to store wins. */
+/** Stores a plan after those that it replaces; of two executions that start at once, the first to store wins. */
 async function storePlan(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<ShuffleRun> {
-  const outcome = await store.putIfAbsent(planLocation(run.output), [encodePlanFile(run)], { signal });
+  const number = planCount(run);
+  // Where plans are stored already, one that kept them apart was stored by a conditional PUT.
+  if (number === 1) await probeConditionalPut(store, run.output, { signal });
+  const outcome = await store.putIfAbsent(planLocation(run.output, number), [encodePlanFile(run)], { signal });
   if (outcome.created) return run;
-  const stored = await loadRun(store, run.output, signal);
-  if (stored) return stored;
+  const stored = await loadRun(store, run.output, number, signal);
+  if (stored) {
+    checkSameLayout(stored, run.layout);
+    return stored;
+  }
   throw new PlanDamaged(`The plan of ${formatPrefix(run.output)} vanished while it was read: start again.`);
 }

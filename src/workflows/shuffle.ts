@@ -3,12 +3,13 @@ import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import type { ShuffleAgenda } from '../activities/shuffle.js';
 import type { AlignedResult, ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
-import { quick, working } from './activityProxies.js';
+import { countSlots, quick, working } from './activityProxies.js';
 import { inTurn, ownTurn } from './aligned.js';
 import type { DatasetTurn, StageReport, Timing, Totals } from './contract.js';
 import { startHolder } from './children.js';
 import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
+import { sumTotals } from './group.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
 import { Repairs } from './repairs.js';
 import { RootSteering, Steering } from './steering.js';
@@ -22,10 +23,10 @@ const summaryLength = 120;
  */
 export async function shuffle(input: unknown): Promise<ShuffleResult | AlignedResult> {
   const board = new ProgressBoard();
-  const root = new RootSteering();
+  const root = new RootSteering(() => board.requeue());
   return asRoot(async () => {
     const { input: parsed, locks, timing, ...admission } = await quick.admitShuffle(input);
-    board.use(timing);
+    board.use(timing, parsed.onFailure);
     const hold = (
       index: number,
       shuffle: ShuffleInput,
@@ -37,6 +38,7 @@ export async function shuffle(input: unknown): Promise<ShuffleResult | AlignedRe
         summary: `${[shuffle.input].flat().join(', ')} → ${shuffle.output}`.slice(0, summaryLength),
       });
     const steering = root.begin(admission.parallelism);
+    if (parsed.parallelism === undefined) root.follow(countSlots);
     let result: ShuffleResult | AlignedResult;
     if (parsed.aligned === undefined) {
       result = await steering.run((parallelism) => hold(0, parsed, { parallelism }));
@@ -85,21 +87,29 @@ export async function shuffleRun({ input, timing, root, turn, ...given }: Shuffl
 
   for (let pass = agenda.completedPasses + 1; pass <= agenda.tasks.length; pass++) {
     await tell(stageOf(agenda, pass));
-    const totals: Totals = await steering.run((share) =>
-      startPass(`pass-${pass}`, agenda.tasks.length, {
-        activity: 'runShuffleTask',
-        scope: agenda.run,
-        label: passLabel(agenda, pass),
-        pass,
-        tasks: agenda.tasks[pass - 1]!,
-        parallelism: share,
-        timing,
-        root,
-      }),
-    );
+    const before = agenda.done[pass - 1]!;
+    const tasks = agenda.tasks[pass - 1]!;
+    const totals: Totals[] = [{ ...before, skipped: before.tasks }];
+    if (before.tasks < tasks) {
+      const now = await steering.run((share) =>
+        startPass(`pass-${pass}`, agenda.tasks.length * (turn?.datasets ?? 1), {
+          activity: 'runShuffleTask',
+          scope: agenda.run,
+          label: passLabel(agenda, pass),
+          pass,
+          tasks,
+          doneGroups: before.groups,
+          parallelism: share,
+          onFailure: input.onFailure,
+          timing,
+          reportTo: root,
+        }),
+      );
+      totals.push(now);
+    }
     await activities.completeShufflePass.executeWithOptions(
       { summary: `${passLabel(agenda, pass)}: account for every record` },
-      [agenda.run, pass, totals, input.keepIntermediates],
+      [agenda.run, pass, sumTotals(totals), input.keepIntermediates],
     );
   }
 
@@ -132,6 +142,7 @@ function stageOf(agenda: ShuffleAgenda, pass: number): StageReport {
     pass,
     passes: agenda.tasks.length,
     tasks: agenda.tasks[pass - 1]!,
+    doneBefore: agenda.done[pass - 1]!.tasks,
     bytes: agenda.rows * agenda.recordBytes,
   };
 }

@@ -41,8 +41,8 @@ const faults: [object, ...RegExp[]][] = [
     /input is \["s3:\/\/riffle\/a",7\]: expected s3:\/\/bucket\/prefix, or a list of such/,
   ],
   [{ split: 0.01 }, /split is 0\.01: expected \{"heldOut": …\}/],
-  [{ replan: true }, /replan is true: this version only knows false/],
-  [{ onFailure: 'wait' }, /onFailure is "wait": this version only knows "fail"/],
+  [{ replan: 'yes' }, /replan is "yes": expected true or false/],
+  [{ onFailure: 'stop' }, /onFailure is "stop": expected "fail" or "wait"/],
 ];
 
 const name = (change: object): string =>

@@ -103,7 +103,7 @@ describe('a list of datasets', function () {
     const [first, second] = [await write('safetensors', [[120], [80]]), await write('safetensors', [[120], [80]])];
     const results = [await shuffle(first), await shuffle(second)];
     assert.equal(results[0]!.result.layout, results[1]!.result.layout);
-    const run = await loadRun(bucket.store, parsePrefix(results[0]!.result.output));
+    const run = await loadRun(bucket.store, parsePrefix(results[0]!.result.output), 1);
     assert.deepEqual(
       run!.dataset.shards.map(({ key }) => key),
       ['0/0.safetensors', '1/0.safetensors'],
@@ -122,7 +122,7 @@ describe('a list of datasets', function () {
     const [output, input] = [formatPrefix(bucket.newPlace()), formatPrefix(place!)];
     const { layout } = await carryOut(bucket.store, { input: [input], output, ...cut });
     assert.equal((await carryOut(bucket.store, { input, output, ...cut })).layout, layout);
-    const run = await loadRun(bucket.store, parsePrefix(output));
+    const run = await loadRun(bucket.store, parsePrefix(output), 1);
     assert.deepEqual(run!.dataset, await readDataset(bucket.store, place!));
   });
 

@@ -139,7 +139,7 @@ describe('a split output', function () {
   });
 
   it('leaves the layout of an unsplit output as it was', async () => {
-    const run = (await loadRun(bucket.store, parsePrefix(plain.result.output)))!;
+    const run = (await loadRun(bucket.store, parsePrefix(plain.result.output), 1))!;
     const inputs = data.dataset.shards.map(
       ({ key, rows, bytes, etag }) => `{"bytes":${bytes},"etag":${JSON.stringify(etag)},"key":"${key}","rows":${rows}}`,
     );
