@@ -15,6 +15,7 @@ import type { Fault } from '../support/faultProxy.js';
 import { runRiffle, startAndWait, successOf } from '../support/riffleCli.js';
 import { ShuffleBench } from '../support/shuffles.js';
 import { stackTimeout } from '../support/stack.js';
+import { until } from '../support/until.js';
 
 const rows = 1200;
 /** Records of 2,004, 4 and 64 bytes, each with its row number in its first four. */
@@ -154,6 +155,29 @@ describe('several datasets', function () {
     bench.proxy.reset();
     assert.deepEqual(successOf(await startAndWait('shuffle', input)), result);
     assert.equal(bench.proxy.count(/^(PUT|POST|DELETE) /), 0, 'a repeated start does nothing');
+  });
+
+  it('setParallelism and retryFailed reach the aligned dataset whose turn it is', async () => {
+    const { store } = bench.bucket;
+    const outputs = [bench.bucket.newPlace(), bench.bucket.newPlace()] as const;
+    const { bucket, prefix } = parsePrefix(inputs[1] as string);
+    const shard = { bucket, key: `${prefix}0.npy` };
+    const { data } = (await store.readWhole(shard, 1e6))!;
+    const { handle } = await bench.start({ ...alignedInput(outputs), onFailure: 'wait' });
+    const poisoned = when(new RegExp(`^PUT /${bucket}/${outputs[1].prefix}_riffle/plan\\.json`), async () => {
+      await handle.executeUpdate('setParallelism', { args: [0] });
+      await store.put(shard, [Buffer.alloc(data.length)]);
+    });
+    await poisoned;
+    const progress = (): Promise<Progress> => handle.query<Progress>('progress');
+    await until(async () => (await progress()).stage === 'gather' && (await progress()).dataset === 2);
+    assert.deepEqual((await progress()).tasks, { done: 0, running: 0, failed: 0, total: 1 });
+    await handle.executeUpdate('setParallelism', { args: [1] });
+    await until(async () => (await progress()).tasks.failed === 1);
+    await store.put(shard, [data]);
+    assert.equal(await handle.executeUpdate<number, []>('retryFailed'), 1);
+    await handle.result();
+    assert.deepEqual(await order(formatPrefix(outputs[1])), await order(formatPrefix(outputs[0])));
   });
 
   it('a member alone, with the same numbers, gets the same files', async () => {
