@@ -10,6 +10,9 @@ export class Reporter {
   private sent = 0;
   private shownFailed = 0;
   private extra = failureReports;
+  /** The newest report that is still to be sent. */
+  private next: GroupReport | undefined;
+  private sending: Promise<void> | undefined;
 
   /**
    * @param target id of the workflow that shows it, or sums it up
@@ -32,9 +35,19 @@ export class Reporter {
     if (!due) this.extra--;
     this.sent = Math.floor((ended * this.reports) / this.tasks);
     this.shownFailed = report.failed;
-    // Nobody looks at the progress of a root that is gone; the work goes on or is cancelled by other means.
-    return getExternalWorkflowHandle(this.target)
-      .signal(groupReport, report)
-      .catch(() => undefined);
+    this.next = report;
+    return (this.sending ??= this.send());
+  }
+
+  /** One report at a time, for signals that are under way together may arrive in any order. */
+  private async send(): Promise<void> {
+    const target = getExternalWorkflowHandle(this.target);
+    while (this.next) {
+      const report = this.next;
+      this.next = undefined;
+      // Nobody looks at the progress of a root that is gone; the work goes on or is cancelled by other means.
+      await target.signal(groupReport, report).catch(() => undefined);
+    }
+    this.sending = undefined;
   }
 }

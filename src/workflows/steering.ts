@@ -20,6 +20,7 @@ export class Steering {
   /** Children at work, with the share that each has been given. */
   private readonly children = new Map<ChildWorkflowHandle<Workflow>, number>();
   private readonly groups: (parallelism: number) => number;
+  private settled = Promise.resolve();
 
   constructor(
     private value: number,
@@ -88,8 +89,12 @@ export class Steering {
     return Math.floor(this.value / Math.max(children, this.groups(this.value)));
   }
 
-  /** Tells every child whose share has changed. */
-  private async settle(): Promise<void> {
+  /** Tells every child whose share has changed, one round at a time: signals under way together may arrive in any order. */
+  private settle(): Promise<void> {
+    return (this.settled = this.settled.then(() => this.tellShares()));
+  }
+
+  private async tellShares(): Promise<void> {
     const shares = [...this.children.keys()].map((child, position) => ({
       child,
       share: this.share(position, this.children.size),
