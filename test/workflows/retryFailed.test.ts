@@ -49,6 +49,18 @@ describe('retryFailed', function () {
     return async () => void (await bench.bucket.store.put(object, [data]));
   }
 
+  /** Lets reads of an input shard wait, so that the tasks that need it stay open. @returns what lets them go on */
+  function holdReads(key: string): () => void {
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    bench.proxy.always(new RegExp(`^GET /${bench.sample.bucket}/${bench.sample.prefix}${key}`), async (exchange) => {
+      await released;
+      const { status, headers, body } = await exchange.forward();
+      exchange.response.writeHead(status, headers).end(body);
+    });
+    return release;
+  }
+
   /** Starts a shuffle that is paused when its plan is made and its first task is done. */
   async function startPaused(input: object, output: Prefix): Promise<WorkflowHandle> {
     const { handle } = await bench.start(input);
@@ -101,9 +113,11 @@ describe('retryFailed', function () {
     const output = bench.bucket.newPlace();
     const handle = await startPaused(bench.input(output, cut), output);
     const restore = await poison(bench.sample, '00002.safetensors');
+    const release = holdReads('00003.safetensors');
     await setParallelism(handle, 2);
     await until(async () => (await progressOf(handle)).tasks.failed > 0);
     await setParallelism(handle, 0);
+    release();
     await until(async () => (await bench.pendingOf(handle.workflowId)) === 0);
     await restore();
     assert.ok((await retry(handle)) > 0);
