@@ -201,7 +201,7 @@ export class FileChanged extends RiffleError {
   override readonly refusal = false;
 }
 
-/** Two datasets have different columns, so that their records cannot be compared. */
+/** Datasets that are to be compared, read as one or aligned differ in encoding, columns or rows. */
 export class DatasetsDiffer extends RiffleError {
   readonly code = 'DatasetsDiffer';
 }

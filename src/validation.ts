@@ -30,6 +30,32 @@ export const prefixUri = z.string('expected s3://bucket/prefix').transform((valu
 });
 
 /**
+ * A field that names one dataset or a list of them: canonical `s3://bucket/prefix` URIs. A list of one is that one. No
+ * dataset may stand in a list twice: each of its records would silently count twice.
+ */
+export const datasetUris = z
+  .union(
+    [z.string(), z.array(z.string()).min(1, 'expected at least one dataset')],
+    'expected s3://bucket/prefix, or a list of such',
+  )
+  .transform((value, context): string | readonly string[] => {
+    const given = [value].flat();
+    const uris = given.map((uri, index) => {
+      const path = typeof value === 'string' ? [] : [index];
+      try {
+        const canonical = formatPrefix(parsePrefix(uri));
+        const before = given.slice(0, index).findIndex((other) => other.replace(/\/$/, '') === canonical);
+        if (before < 0) return canonical;
+        context.addIssue({ code: 'custom', path, message: `item ${before} of the list is the same dataset` });
+      } catch (error) {
+        context.addIssue({ code: 'custom', path, message: (error as Error).message });
+      }
+      return uri;
+    });
+    return uris.length === 1 ? uris[0]! : uris;
+  });
+
+/**
  * Checks an input against its schema.
  * @param what the kind of input, for the message
  * @throws InvalidInput that names every faulty field, its value and what is allowed

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     taskQueue,
     identity: `riffle/all/${settings.slots}@${hostname()}:${process.pid}`,
     workflowBundle: { codePath: workflowBundlePath },
-    activities: createActivities(store, threads, settings.heartbeatTimeout),
+    activities: createActivities(store, threads, settings),
     // Two more than there are slots for data, so that short look-ups never wait behind long tasks.
     maxConcurrentActivityTaskExecutions: settings.slots + 2,
     maxCachedWorkflows: 200,

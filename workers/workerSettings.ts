@@ -9,10 +9,16 @@ export interface WorkerSettings {
   readonly heartbeatTimeout: number;
   /** Longest time between two heartbeats sent, milliseconds. */
   readonly heartbeatThrottle: number;
+  /** Milliseconds without a poll after which a worker counts as gone; more than a poll may take. */
+  readonly pollerTimeout: number;
+  /** Events that a workflow's history may have before it continues as new. */
+  readonly historyEvents: number;
   /** Milliseconds for which a workflow waits for the worker that knows it. */
   readonly stickyTimeout: number;
 }
 
+/** Above it Temporal suggests to continue as new. */
+const defaultHistoryEvents = 4096;
 const defaultMemory = 4 * 1024 ** 3;
 /** Fewer threads than that would leave cores idle while tasks wait for S3; more would hold memory for nothing. */
 const slotMemory = 512 * 1024 ** 2;
@@ -20,7 +26,7 @@ const slotMemory = 512 * 1024 ** 2;
 /**
  * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per 512 MiB, 1 to 4), and the timing, which
  * `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT`
- * [10s].
+ * [10s], `RIFFLE_POLLER_TIMEOUT` [150s]; and `RIFFLE_HISTORY_EVENTS` [4096].
  * @throws InvalidInput
  */
 export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
@@ -28,11 +34,17 @@ export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
   if (!(Number.isSafeInteger(memory) && memory > 0)) {
     throw new InvalidInput(`RIFFLE_WORKER_MEMORY is ${environment.RIFFLE_WORKER_MEMORY}: write a number of bytes.`);
   }
+  const historyEvents = Number(environment.RIFFLE_HISTORY_EVENTS ?? defaultHistoryEvents);
+  if (!(Number.isSafeInteger(historyEvents) && historyEvents > 0)) {
+    throw new InvalidInput(`RIFFLE_HISTORY_EVENTS is ${environment.RIFFLE_HISTORY_EVENTS}: write a whole number.`);
+  }
   return {
     memory,
     slots: Math.min(4, Math.max(1, Math.floor(memory / slotMemory))),
     heartbeatTimeout: seconds(environment, 'RIFFLE_HEARTBEAT_TIMEOUT', 30),
     heartbeatThrottle: seconds(environment, 'RIFFLE_HEARTBEAT_THROTTLE', 10),
+    pollerTimeout: seconds(environment, 'RIFFLE_POLLER_TIMEOUT', 150),
+    historyEvents,
     stickyTimeout: seconds(environment, 'RIFFLE_STICKY_TIMEOUT', 10),
   };
 }

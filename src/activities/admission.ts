@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import { parseShuffleInput } from '../shuffle/input.js';
-import type { ShuffleInput } from '../shuffle/input.js';
+import type { AlignedInput, ShuffleInput } from '../shuffle/input.js';
 import { parseVerifyInput } from '../verify/verifyRun.js';
 import type { VerifyInput } from '../verify/verifyRun.js';
 import type { Timing } from '../workflows/contract.js';
@@ -24,29 +24,47 @@ export interface Holder {
 
 /** Activities that look at inputs and at the cluster, not at data. */
 export interface AdmissionActivities {
-  admitShuffle(input: unknown): Promise<Admission & { input: ShuffleInput; lock: string }>;
+  /** `locks` belong to the outputs, in their order. */
+  admitShuffle(input: unknown): Promise<Admission & { input: ShuffleInput | AlignedInput; locks: readonly string[] }>;
   admitVerify(input: unknown): Promise<Admission & { input: VerifyInput }>;
+  /** Sum of the slots that the identities of the polling workers state; at least 1. */
+  countSlots(): Promise<number>;
   /** The root workflow behind the run that holds an output; undefined when nobody does. */
   findHolder(lock: string): Promise<Holder | undefined>;
 }
 
-/** @param heartbeatTimeout milliseconds */
-export function admissionActivities(heartbeatTimeout: number): AdmissionActivities {
+/** What a worker decides for the runs that it admits. */
+export interface ClusterTiming {
+  /** Milliseconds without a heartbeat after which an attempt counts as lost. */
+  readonly heartbeatTimeout: number;
+  /** Milliseconds without a poll after which a worker counts as gone. */
+  readonly pollerTimeout: number;
+  /** Events that a history may have. */
+  readonly historyEvents: number;
+}
+
+export function admissionActivities({
+  heartbeatTimeout,
+  pollerTimeout,
+  historyEvents,
+}: ClusterTiming): AdmissionActivities {
   const admit = async (parallelism: number | undefined): Promise<Admission> => ({
-    parallelism: parallelism ?? (await slotsOfPollers()),
-    timing: { heartbeatTimeout, searchAttributes: await knowsSearchAttributes() },
+    parallelism: parallelism ?? (await slotsOfPollers(pollerTimeout)),
+    timing: { heartbeatTimeout, searchAttributes: await knowsSearchAttributes(), historyEvents },
   });
   return {
     admitShuffle: (input) =>
       attempt(
         async () => {
           const parsed = parseShuffleInput(input);
-          return { input: parsed, lock: lockOf(parsed.output), ...(await admit(parsed.parallelism)) };
+          const locks = (parsed.aligned ?? [parsed]).map(({ output }) => lockOf(output));
+          return { input: parsed, locks, ...(await admit(parsed.parallelism)) };
         },
         { refusal: true },
       ),
     admitVerify: (input) =>
       attempt(async () => ({ input: parseVerifyInput(input), ...(await admit(undefined)) }), { refusal: true }),
+    countSlots: () => slotsOfPollers(pollerTimeout),
     findHolder: (lock) => attempt(() => findHolder(lock)),
   };
 }
@@ -56,19 +74,43 @@ export function lockOf(outputUri: string): string {
   return `riffle-output-${createHash('sha256').update(outputUri).digest('hex').slice(0, 32)}`;
 }
 
-/** Sum of the slots that the pollers' identities state (`riffle/<kind>/<slots>@host:pid`). */
-async function slotsOfPollers(): Promise<number> {
+/**
+ * Sum of the slots that the pollers' identities state (`riffle/<kind>/<slots>@host:pid`). A worker with all hands full
+ * polls for no more activities, but still for workflow tasks: both kinds of poll count. Temporal shows pollers for
+ * minutes after their last poll; ages are measured against the youngest poll, not against this machine's clock.
+ */
+async function slotsOfPollers(pollerTimeout: number): Promise<number> {
   const { client, info } = Context.current();
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: info.taskQueue },
-    taskQueueType: 2, // activities
-  });
-  const slots = (pollers ?? []).map(({ identity }) => Number(/^riffle\/\w+\/(\d+)@/.exec(identity ?? '')?.[1] ?? 0));
+  const answers = await Promise.all(
+    taskQueueTypes.map((taskQueueType) =>
+      client.workflowService.describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name: info.taskQueue },
+        taskQueueType,
+      }),
+    ),
+  );
+  const polls = answers
+    .flatMap(({ pollers }) => pollers ?? [])
+    .map(({ identity, lastAccessTime }) => ({ identity: identity ?? '', time: millisecondsOf(lastAccessTime) }));
+  const youngest = polls.reduce((latest, { time }) => Math.max(latest, time), 0);
+  const alive = new Set(polls.filter(({ time }) => youngest - time <= pollerTimeout).map(({ identity }) => identity));
+  const slots = [...alive].map((identity) => Number(/^riffle\/\w+\/(\d+)@/.exec(identity)?.[1] ?? 0));
   return Math.max(
     1,
     slots.reduce((sum, count) => sum + count, 0),
   );
+}
+
+/** Workflow tasks and activities, as the server numbers them. */
+const taskQueueTypes = [1, 2];
+
+type Poller = NonNullable<
+  Awaited<ReturnType<Context['client']['workflowService']['describeTaskQueue']>>['pollers']
+>[number];
+
+function millisecondsOf(time: Poller['lastAccessTime']): number {
+  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }
 
 async function knowsSearchAttributes(): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { ThreadPool } from '../dataPlane/threadPool.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { admissionActivities } from './admission.js';
-import type { AdmissionActivities } from './admission.js';
+import type { AdmissionActivities, ClusterTiming } from './admission.js';
 import { shuffleActivities } from './shuffle.js';
 import type { ShuffleActivities } from './shuffle.js';
 import { verifyActivities } from './verify.js';
@@ -10,13 +10,10 @@ import type { VerifyActivities } from './verify.js';
 /** All activities that a worker offers. */
 export type Activities = AdmissionActivities & ShuffleActivities & VerifyActivities;
 
-/**
- * @param threads do the work on data
- * @param heartbeatTimeout milliseconds after which an attempt without heartbeat counts as lost
- */
-export function createActivities(store: ObjectStore, threads: ThreadPool, heartbeatTimeout: number): Activities {
+/** @param threads do the work on data */
+export function createActivities(store: ObjectStore, threads: ThreadPool, timing: ClusterTiming): Activities {
   return {
-    ...admissionActivities(heartbeatTimeout),
+    ...admissionActivities(timing),
     ...shuffleActivities(store, threads),
     ...verifyActivities(store, threads),
   };

@@ -92,11 +92,12 @@ program
   );
 
 program
-  .command('verify <input> <output>')
-  .description('prove that one dataset is a permutation of another, and test its order')
+  .command('verify <input> <output...>')
+  .usage('[options] <input...> <output>')
+  .description('prove that one dataset is a permutation of another (or of several as one), and test its order')
   .option('--json', 'print JSON', false)
-  .action((input: string, output: string, { json }: { json: boolean }) =>
-    finish(json, () => verifyCommand(input, output)),
+  .action((first: string, others: string[], { json }: { json: boolean }) =>
+    finish(json, () => verifyCommand([first, ...others])),
   );
 
 async function finish(json: boolean, command: () => Promise<Outcome>): Promise<void> {

@@ -1,13 +1,17 @@
 import { InvalidInput } from '../errors.js';
-import type { Dataset } from '../formats/dataset.js';
-import { readDataset } from '../formats/readDataset.js';
+import { concatenate, readDatasets } from '../formats/concatenation.js';
+import { alignedCut } from '../shuffle/align.js';
+import type { Member } from '../shuffle/align.js';
+import { alignedPlan } from '../shuffle/alignedPlan.js';
 import { parsePlanInput } from '../shuffle/input.js';
+import type { AlignedPlanInput, PlanInput } from '../shuffle/input.js';
 import { datasetOfSize, summarizePlan } from '../shuffle/planSummary.js';
+import type { PlanTables } from '../shuffle/planSummary.js';
 import { createS3Store } from '../storage/s3.js';
 import { parsePrefix } from '../storage/uri.js';
 import { readInputFile } from './inputFile.js';
 import type { Outcome } from './output.js';
-import { planText } from './planText.js';
+import { alignedPlanText, planText } from './planText.js';
 import { readPriceTable, readRates } from './priceTable.js';
 
 export interface PlanCommandOptions {
@@ -24,15 +28,42 @@ export async function planCommand(path: string, options: PlanCommandOptions): Pr
   const input = parsePlanInput(await readInputFile(path));
   const prices = await readPriceTable(options.prices);
   const rates = options.rates === undefined ? prices.rates : await readRates(options.rates);
-  const plan = summarizePlan(await datasetOf(input.input), input, { prices, rates, wish });
-  return { json: plan, text: planText(plan, { prices, rates, wish }) };
+  const tables = { prices, rates, wish };
+  if (input.aligned !== undefined) return planAligned(input, tables);
+  const { dataset, datasets } = await openInput(input.input);
+  const plan = summarizePlan(dataset, input, tables, { datasets, aligned: false });
+  return { json: plan, text: planText(plan, tables) };
 }
 
-async function datasetOf(input: string | { rows: number; recordBytes: number }): Promise<Dataset> {
-  if (typeof input !== 'string') return datasetOfSize(input.rows, input.recordBytes);
+async function planAligned(input: AlignedPlanInput, tables: PlanTables): Promise<Outcome> {
+  const members: OpenInput[] = [];
+  for (const member of input.aligned) members.push(await openInput(member.input));
+  const options = { ...input, ...alignedCut(members, input) };
+  const plans = members.map(({ dataset, datasets }) =>
+    summarizePlan(dataset, options, tables, { datasets, aligned: true }),
+  );
+  const plan = alignedPlan(plans);
+  const names = members.map(({ name }) => name);
+  return { json: plan, text: alignedPlanText(plan, names, tables) };
+}
+
+interface OpenInput extends Member {
+  /** Datasets of which it is the concatenation. */
+  readonly datasets: number;
+}
+
+/** A dataset that is to be planned for: a real one, or one of that size. */
+async function openInput(input: PlanInput['input']): Promise<OpenInput> {
+  if (typeof input === 'object' && 'rows' in input) {
+    const { rows, recordBytes } = input;
+    const name = `${rows} records of ${recordBytes} bytes`;
+    return { name, dataset: datasetOfSize(rows, recordBytes), datasets: 1 };
+  }
+  const uris = [input].flat();
   const store = createS3Store();
   try {
-    return await readDataset(store, parsePrefix(input));
+    const dataset = concatenate(await readDatasets(store, uris.map(parsePrefix)));
+    return { name: uris.join(' + '), dataset, datasets: uris.length };
   } finally {
     store.close();
   }

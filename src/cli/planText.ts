@@ -1,9 +1,34 @@
+import type { AlignedPlan } from '../shuffle/alignedPlan.js';
 import { hoursPerMonth } from '../shuffle/cost.js';
 import type { Alternative, PlanSummary, PlanTables } from '../shuffle/planSummary.js';
 import { formatSize } from '../sizes.js';
 
 /** A plan for people. Each line of the cost can be worked out again from what it says. */
 export function planText(plan: PlanSummary, tables: PlanTables): string {
+  return [...planLines(plan, tables), ...sourceLines(tables), ...warningLines(plan)].join('\n');
+}
+
+/** The plans of aligned datasets for people, then their sums. */
+export function alignedPlanText(plan: AlignedPlan, names: readonly string[], tables: PlanTables): string {
+  const { requests, hours, dollars } = plan;
+  const about = requests.exact ? '' : '≈ ';
+  return [
+    ...plan.aligned.flatMap((member, index) => [names[index]!, ...planLines(member, tables), '']),
+    'Together, one after the other:',
+    ...aligned(
+      [
+        ['requests', `${about}${count(requests.get)} GET, ${about}${count(requests.put)} PUT`],
+        ['time', duration(hours)],
+        ['total', `${money(dollars.total)}, ${money(dollars.perTerabyte)} per TB of data`],
+      ],
+      () => true,
+    ),
+    ...sourceLines(tables),
+    ...warningLines(plan),
+  ].join('\n');
+}
+
+function planLines(plan: PlanSummary, tables: PlanTables): string[] {
   return [
     `${count(plan.rows)} records of ${count(plan.recordBytes)} bytes → ${count(plan.outputShards)} output shards`,
     '',
@@ -18,9 +43,7 @@ export function planText(plan: PlanSummary, tables: PlanTables): string {
     ...costLines(plan, tables),
     '',
     ...alternativeLines(plan),
-    ...sourceLines(tables),
-    ...plan.warnings.map((warning) => `warning: ${warning}`),
-  ].join('\n');
+  ];
 }
 
 function passTable(plan: PlanSummary): string[] {
@@ -111,6 +134,10 @@ function sourceLines({ prices, rates }: PlanTables): string[] {
     `rates: ${rates.date}, ${rates.machine}`,
     'not included: Temporal, retries, disks',
   ];
+}
+
+function warningLines({ warnings }: Pick<PlanSummary, 'warnings'>): string[] {
+  return warnings.map((warning) => `warning: ${warning}`);
 }
 
 /** Columns of equal width; those that hold numbers end at the same place. */

@@ -23,16 +23,19 @@ export function followProgress(client: Client, handle: WorkflowHandle, indent = 
     if (asking) return;
     asking = true;
     const look = ++polls % pollsPerLook === 0 ? findTrouble(client, handle.workflowId) : Promise.resolve(undefined);
-    Promise.all([handle.query<Progress>('progress').then(show), look.then(tell)])
+    const found = look.then((trouble) => trouble !== undefined && tell(`trying again: ${trouble}`));
+    Promise.all([handle.query<Progress>('progress').then(show), found])
       .catch(() => undefined)
       .finally(() => (asking = false));
   }, interval);
-  const tell = (trouble: string | undefined): void => {
-    if (trouble === undefined || told.has(trouble)) return;
-    told.add(trouble);
-    say(`${process.stderr.isTTY ? '\n' : ''}${indent}trying again: ${trouble}`);
+  const tell = (news: string): void => {
+    if (told.has(news)) return;
+    told.add(news);
+    say(`${process.stderr.isTTY ? '\n' : ''}${indent}${news}`);
   };
+  const hint = `temporal workflow metadata --workflow-id ${handle.workflowId}`;
   const show = (progress: Progress): void => {
+    if (progress.tasks.failed > 0) tell(`tasks have failed; which, why, and what to do: ${hint}`);
     const line = indent + progressLine(progress);
     if (line === shown) return;
     shown = line;
@@ -61,7 +64,9 @@ async function findTrouble(client: Client, workflowId: string, depth = 1): Promi
 }
 
 /** One line for people. */
-export function progressLine({ stage, pass, passes, tasks, bytes, bytesPerSecond, etaSeconds }: Progress): string {
+export function progressLine(progress: Progress): string {
+  const { dataset, datasets, pass, passes, tasks, bytes, bytesPerSecond, etaSeconds } = progress;
+  const stage = datasets === undefined ? progress.stage : `dataset ${dataset} of ${datasets}: ${progress.stage}`;
   if (tasks.total === 0) return stage;
   const parts = [
     `${stage}, pass ${pass} of ${passes}`,

@@ -77,10 +77,16 @@ export async function startWorkflow(
     workflowId,
     args: [input],
     workflowIdConflictPolicy: 'USE_EXISTING',
-    staticSummary: `${type} ${JSON.stringify(parsed.input)} → ${JSON.stringify(parsed.output)}`.slice(0, 390),
+    staticSummary: `${type} ${placesOf(parsed)}`.slice(0, 390),
   });
   if (running) sayJoined(workflowId, known.parse(running) as Record<string, unknown>, parsed, known.resources);
   return { handle, workflowId, joined: running !== undefined };
+}
+
+/** What goes where, for people. */
+function placesOf(parsed: Start['parsed']): string {
+  const pairs = (parsed.aligned ?? [parsed]) as readonly Start['parsed'][];
+  return pairs.map(({ input, output }) => `${JSON.stringify(input)} → ${JSON.stringify(output)}`).join(', ');
 }
 
 /** Checks an input and derives the workflow's id from all of it that decides the output. @throws InvalidInput */

@@ -11,9 +11,13 @@ import type { Outcome } from './output.js';
 /** Milliseconds between two progress lines. */
 const interval = 1000;
 
-/** `riffle verify IN OUT`: in this process; `riffle start verify` spreads the work over workers. */
-export async function verifyCommand(input: string, output: string): Promise<Outcome> {
-  const parsed = parseVerifyInput({ input, output });
+/**
+ * `riffle verify IN… OUT`: in this process; `riffle start verify` spreads the work over workers.
+ * @param uris all but the last name the input
+ */
+export async function verifyCommand(uris: readonly string[]): Promise<Outcome> {
+  const inputs = uris.slice(0, -1);
+  const parsed = parseVerifyInput({ input: inputs.length === 1 ? inputs[0] : inputs, output: uris.at(-1) });
   const store = createS3Store();
   const { signal } = new AbortController();
   try {

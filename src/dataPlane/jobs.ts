@@ -11,7 +11,7 @@ import type { RunReference, TaskCall, TaskOutcome, VerifyReference } from '../wo
 export interface ShuffleJob {
   readonly kind: 'shuffle';
   readonly call: TaskCall<RunReference>;
-  /** The bytes of plan.json, which all threads share: it is read once a process. */
+  /** The bytes of the plan, which all threads share: it is read once a process. */
   readonly planFile: Uint8Array;
 }
 
@@ -25,7 +25,7 @@ export interface VerifyJob {
 export type Job = ShuffleJob | VerifyJob;
 
 /** What a job works with: the same as a task of a shuffle, whatever its kind. */
-export type JobContext = Omit<TaskContext, 'input'>;
+export type JobContext = Omit<TaskContext, 'inputs'>;
 
 /** Runs and verifications that a thread keeps at hand. */
 const kept = 4;
@@ -44,10 +44,10 @@ export class Jobs {
     const output = parsePrefix(scope.output);
     const run = await this.shuffles.get(`${scope.output} ${scope.plan}`, () =>
       // A text decoder takes no shared memory.
-      Promise.resolve(decodePlanFile(planFile.slice(), output)),
+      Promise.resolve(decodePlanFile(planFile.slice(), output, scope.plans)),
     );
-    const input = parsePrefix(scope.input);
-    const { report, skipped } = await runTask(run, pass, task, redo, { ...context, input });
+    const inputs = scope.inputs.map(parsePrefix);
+    const { report, skipped } = await runTask(run, pass, task, redo, { ...context, inputs });
     return { records: report.records, digest: report.digest, skipped };
   }
 

@@ -34,8 +34,10 @@ export interface ShuffleRecord {
   readonly seed: string;
   readonly blockRows: number;
   readonly outputShardRows: number;
-  /** 128-bit multiset digest of the records, in hex. */
+  /** 128-bit multiset digest of all records of the shuffle, those of both parts of a split, in hex. */
   readonly digest: string;
+  /** Only where the output was cut in two: the share of its shards that is held out, and which part this is. */
+  readonly split?: { readonly heldOut: number; readonly part: 'training' | 'held-out' } | undefined;
 }
 
 export interface Dataset {

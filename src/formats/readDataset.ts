@@ -45,6 +45,7 @@ const schema = z.object({
       blockRows: count.min(1),
       outputShardRows: count.min(1),
       digest: z.string().regex(/^[0-9a-f]{32}$/),
+      split: z.object({ heldOut: z.number(), part: z.enum(['training', 'held-out']) }).optional(),
     })
     .optional(),
 });

@@ -27,7 +27,8 @@ export function formatDataset(dataset: Dataset): string {
   }
   if (dataset.shuffle) {
     const { layout, seed, blockRows, outputShardRows, digest } = dataset.shuffle;
-    members.push(`"shuffle": ${JSON.stringify({ layout, seed, blockRows, outputShardRows, digest })}`);
+    const split = dataset.shuffle.split && { heldOut: dataset.shuffle.split.heldOut, part: dataset.shuffle.split.part };
+    members.push(`"shuffle": ${JSON.stringify({ layout, seed, blockRows, outputShardRows, digest, split })}`);
   }
   return `{\n${members.map((member) => `  ${member}`).join(',\n')}\n}\n`;
 }

@@ -1,8 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { forEachConcurrently } from '../concurrently.js';
-import { canonicalJson } from '../json.js';
-import type { Json } from '../json.js';
 import type { ObjectStore } from '../storage/objectStore.js';
+import { decodeChecked, encodeChecked } from './checkedJson.js';
 import type { ShuffleRun } from './run.js';
 
 /** An object that a task wrote. */
@@ -42,7 +40,7 @@ export async function writeCheckpoint(
     format: checkpointFormat,
     layout: run.layoutDigest,
     plan: run.planDigest,
-    ...toJson(report),
+    ...report,
   });
   await store.put(run.checkpoint(report.pass, report.task), [data], { signal });
 }
@@ -59,17 +57,26 @@ export async function readCheckpoint(
   signal: AbortSignal,
 ): Promise<TaskReport | undefined> {
   const report = await readReport(store, run, pass, task, signal);
-  if (!report) return undefined;
+  return report && (await objectsThere(store, run, report, signal)) ? report : undefined;
+}
+
+/** Whether all that a task wrote is there as it was written. */
+export async function objectsThere(
+  store: ObjectStore,
+  run: ShuffleRun,
+  { wrote }: Pick<TaskReport, 'wrote'>,
+  signal: AbortSignal,
+): Promise<boolean> {
   let intact = true;
-  await forEachConcurrently(report.wrote, concurrentHeads, signal, async ({ key, bytes, etag }, stop) => {
+  await forEachConcurrently(wrote, concurrentHeads, signal, async ({ key, bytes, etag }, stop) => {
     const head = await store.head({ bucket: run.output.bucket, key: run.output.prefix + key }, { signal: stop });
     if (head?.bytes !== bytes || head.etag !== etag) intact = false;
   });
-  return intact ? report : undefined;
+  return intact;
 }
 
 /** The report alone, without a look at the objects that it names. */
-async function readReport(
+export async function readReport(
   store: ObjectStore,
   run: ShuffleRun,
   pass: number,
@@ -123,27 +130,4 @@ export async function readPassRecord(
     record.plan === run.planDigest &&
     record.pass === pass;
   return same ? record : undefined;
-}
-
-function toJson(report: TaskReport): { [name: string]: Json } {
-  return JSON.parse(JSON.stringify(report)) as { [name: string]: Json };
-}
-
-/** JSON with the CRC-32 of its canonical form without that field. */
-function encodeChecked(value: { [name: string]: Json }): Uint8Array {
-  return Buffer.from(`${canonicalJson({ ...value, crc32: crcOf(value) })}\n`);
-}
-
-/** The value, or undefined when the bytes are not as `encodeChecked` wrote them. */
-function decodeChecked<T>(data: Uint8Array): T | undefined {
-  try {
-    const { crc32: stored, ...value } = JSON.parse(Buffer.from(data).toString('utf8')) as { [name: string]: Json };
-    return stored === crcOf(value) ? (value as T) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function crcOf(value: { [name: string]: Json }): string {
-  return crc32(canonicalJson(value)).toString(16).padStart(8, '0');
 }

@@ -1,11 +1,12 @@
 import type { ObjectStore } from '../storage/objectStore.js';
 import type { ShuffleRun } from './run.js';
 import type { Survey } from './survey.js';
+import { groupCount, groupOf } from '../taskGroups.js';
 
 /** Tasks whose objects one call of the store deletes. */
 export const batch = 10_000;
 
-/** Deletes what a pass wrote: packed objects and checkpoints; never output shards. */
+/** Deletes what a pass wrote: packed objects, checkpoints and group manifests; never output shards. */
 export async function deletePass(
   store: ObjectStore,
   run: ShuffleRun,
@@ -13,17 +14,26 @@ export async function deletePass(
   signal: AbortSignal,
 ): Promise<void> {
   const tasks = run.geometry.taskCount(pass);
+  let keys = groupKeys(run, pass);
   for (let first = 0; first < tasks; first += batch) {
-    const keys: string[] = [];
     for (let task = first; task < Math.min(first + batch, tasks); task++) {
       keys.push(run.checkpoint(pass, task).key);
       if (!run.geometry.isGather(pass)) keys.push(run.packedObject(pass, task).key);
     }
     await store.delete(run.output.bucket, keys, { signal });
+    keys = [];
   }
 }
 
-/** Deletes the checkpoints of damaged tasks and the record of their pass, so that the next start does them again. */
+function groupKeys(run: ShuffleRun, pass: number): string[] {
+  const groups = groupCount(run.geometry.taskCount(pass));
+  return Array.from({ length: groups }, (_, group) => run.groupManifest(pass, group).key);
+}
+
+/**
+ * Deletes the checkpoints of damaged tasks, the manifests of their groups and the record of their pass, so that the next
+ * start does them again.
+ */
 export async function forgetTasks(
   store: ObjectStore,
   run: ShuffleRun,
@@ -31,21 +41,29 @@ export async function forgetTasks(
   tasks: readonly number[],
   signal: AbortSignal,
 ): Promise<void> {
-  const keys = [run.passRecord(pass).key, ...tasks.map((task) => run.checkpoint(pass, task).key)];
+  const groups = [...new Set(tasks.map(groupOf))];
+  const keys = [
+    run.passRecord(pass).key,
+    ...groups.map((group) => run.groupManifest(pass, group).key),
+    ...tasks.map((task) => run.checkpoint(pass, task).key),
+  ];
   await store.delete(run.output.bucket, keys, { signal });
 }
 
-/** Deletes all that the plan of a committed shuffle names besides its output. May be repeated. */
+/** Deletes all that the plans of a committed shuffle name besides its output. May be repeated. */
 export async function cleanUp(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<void> {
-  const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
-  for (const pass of passes) await deletePass(store, run, pass, signal);
-  const records = passes.map((pass) => run.passRecord(pass).key);
-  await store.delete(run.output.bucket, records, { signal });
+  // A plan that came back after another one is among the superseded, too: deleting twice does no harm.
+  for (const planned of [...run.superseded, run]) {
+    const passes = Array.from({ length: planned.geometry.passes }, (_, index) => index + 1);
+    for (const pass of passes) await deletePass(store, planned, pass, signal);
+    const records = passes.map((pass) => planned.passRecord(pass).key);
+    await store.delete(run.output.bucket, records, { signal });
+  }
 }
 
 /**
- * Deletes what late attempts and interrupted clean-ups left behind below a committed output: only keys that the plan
- * names, probes, and unfinished uploads of such keys.
+ * Deletes what late attempts and interrupted clean-ups left behind below a committed output: only keys that the plans
+ * name, probes, and unfinished uploads of such keys.
  */
 export async function removeLeftovers(
   store: ObjectStore,

@@ -4,15 +4,18 @@ import type { Dataset, Shard } from '../formats/dataset.js';
 import { forEachConcurrently } from '../concurrently.js';
 import { parseDataset, readDatasetText } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
-import type { ObjectStore } from '../storage/objectStore.js';
+import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
-import { readCheckpoint, readPassRecord, writePassRecord } from './checkpoint.js';
+import { groupCount, tasksOf } from '../taskGroups.js';
+import { objectsThere, readCheckpoint, readPassRecord, writePassRecord } from './checkpoint.js';
 import type { PassRecord, TaskReport } from './checkpoint.js';
 import { abortUploads, deletePass } from './cleanUp.js';
+import { readGroup } from './groupManifest.js';
 import type { ShuffleRun } from './run.js';
 import { recordsBefore } from './shape.js';
+import { rowsOf, splitDataset, withHeldOut } from './split.js';
 
-/** What the workflow `shuffle` returns. */
+/** What the workflow `shuffle` returns of one dataset. */
 export interface ShuffleResult {
   readonly format: 'riffle.shuffle-result/1';
   readonly output: string;
@@ -27,6 +30,14 @@ export interface ShuffleResult {
   readonly adoptedPlan: boolean;
   /** 128-bit multiset digest of the records, hex. */
   readonly digest: string;
+  /** How many of the rows and shards are held out; only of a split output. */
+  readonly heldOut?: { readonly rows: number; readonly shards: number };
+}
+
+/** What it returns of aligned datasets: their results, in the order of the input. */
+export interface AlignedResult {
+  readonly format: ShuffleResult['format'];
+  readonly aligned: readonly ShuffleResult[];
 }
 
 const concurrentRequests = 32;
@@ -71,7 +82,8 @@ function unaccounted(run: ShuffleRun, pass: number, what: string): RecordsUnacco
 }
 
 /**
- * Commits a shuffle whose gather pass is complete: writes dataset.json, and deletes nothing. May be repeated.
+ * Commits a shuffle whose gather pass is complete: writes dataset.json, and deletes nothing. May be repeated. That of a
+ * held-out part comes first: the one at the output prefix is the commit of both.
  * @throws WorkDamaged when checkpoints or shards of the gather pass are gone, DatasetConflict when another dataset.json
  *   stands there, RecordsUnaccounted when the gather pass was not closed
  */
@@ -85,8 +97,8 @@ export async function commitShuffle(
   const committed = await readDatasetText(store, run.output, { signal });
   if (committed !== undefined) {
     const dataset = parseDataset(committed, `${formatPrefix(run.output)}/dataset.json`);
-    if (dataset.shuffle?.layout !== run.layoutDigest) throw foreignDataset(run);
-    return resultOf(run, dataset, adoptedPlan);
+    if (dataset.shuffle?.layout !== run.layoutDigest) throw foreignDataset(run.outputDataset);
+    return resultOf(run, await withHeldOut(store, run.output, dataset, { signal }), adoptedPlan);
   }
   const record = await readPassRecord(store, run, run.geometry.passes, signal);
   if (!record) {
@@ -97,11 +109,13 @@ export async function commitShuffle(
   }
   const dataset = outputDataset(run, await outputShards(store, run, signal), record.digest);
   await abortUploads(store, run, signal);
-  await writeOutputDataset(store, run, dataset, signal);
+  await writeDatasets(store, run, dataset, signal);
   return resultOf(run, dataset, adoptedPlan);
 }
 
+/** @param dataset all shards, those of both parts of a split output */
 export function resultOf(run: ShuffleRun, dataset: Dataset, adoptedPlan: boolean): ShuffleResult {
+  const held = dataset.shards.slice(dataset.shards.length - run.heldOutShards);
   return {
     format: 'riffle.shuffle-result/1',
     output: formatPrefix(run.output),
@@ -113,21 +127,33 @@ export function resultOf(run: ShuffleRun, dataset: Dataset, adoptedPlan: boolean
     scatterPasses: run.plan.scatter.length,
     adoptedPlan,
     digest: dataset.shuffle!.digest,
+    ...(held.length > 0 ? { heldOut: { rows: rowsOf(held), shards: held.length } } : {}),
   };
 }
 
-/** The shards that the gather tasks wrote, from their checkpoints, in order. */
+/**
+ * The shards that the gather tasks wrote, in order: from the group manifests, and from a task's own checkpoint where its
+ * group has none or where the shards are not those that it names.
+ */
 async function outputShards(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<Shard[]> {
   const pass = run.geometry.passes;
+  const taskCount = run.geometry.taskCount(pass);
   const shards = new Map<string, Shard>();
   const lost: number[] = [];
-  const tasks = Array.from({ length: run.geometry.taskCount(pass) }, (_, task) => task);
-  await forEachConcurrently(tasks, concurrentRequests, signal, async (task, stop) => {
-    const report = await readCheckpoint(store, run, pass, task, stop);
-    const wrote = report && reportedShards(run, task, report);
-    if (!wrote) lost.push(task);
-    for (const shard of wrote ?? []) shards.set(shard.key, shard);
-  });
+  for (let group = 0; group < groupCount(taskCount); group++) {
+    const { first, end } = tasksOf(group, taskCount);
+    const folded = (await readGroup(store, run, pass, group, signal))?.reports;
+    const tasks = Array.from({ length: end - first }, (_, index) => first + index);
+    await forEachConcurrently(tasks, concurrentRequests, signal, async (task, stop) => {
+      const known = folded?.[task - first];
+      const named = known && reportedShards(run, task, known);
+      const intact = named && (await objectsThere(store, run, known, stop));
+      const report = intact ? undefined : await readCheckpoint(store, run, pass, task, stop);
+      const wrote = intact ? named : report && reportedShards(run, task, report);
+      if (!wrote) lost.push(task);
+      for (const shard of wrote ?? []) shards.set(shard.key, shard);
+    });
+  }
   if (lost.length > 0) {
     throw new WorkDamaged(
       `${lost.length} tasks of the gather pass of ${formatPrefix(run.output)} must be done again: their checkpoints or ` +
@@ -171,25 +197,35 @@ function outputDataset(run: ShuffleRun, shards: readonly Shard[], digest: string
   };
 }
 
-async function writeOutputDataset(
+async function writeDatasets(store: ObjectStore, run: ShuffleRun, whole: Dataset, signal: AbortSignal): Promise<void> {
+  if (!run.layout.split) {
+    await writeOnce(store, run.outputDataset, whole, signal);
+    return;
+  }
+  const { training, heldOut } = splitDataset(whole, run.layout.split);
+  await writeOnce(store, run.heldOutDataset, heldOut, signal);
+  await writeOnce(store, run.outputDataset, training, signal);
+}
+
+async function writeOnce(
   store: ObjectStore,
-  run: ShuffleRun,
+  location: ObjectLocation,
   dataset: Dataset,
   signal: AbortSignal,
 ): Promise<void> {
   const data = Buffer.from(formatDataset(dataset));
   signal.throwIfAborted();
-  const outcome = await store.putIfAbsent(run.outputDataset, [data], { signal });
+  const outcome = await store.putIfAbsent(location, [data], { signal });
   if (outcome.created) return;
-  const there = await store.readWhole(run.outputDataset, data.length, { signal }).catch(() => undefined);
+  const there = await store.readWhole(location, data.length, { signal }).catch(() => undefined);
   if (there && data.equals(there.data)) return;
-  throw foreignDataset(run);
+  throw foreignDataset(location);
 }
 
-function foreignDataset(run: ShuffleRun): DatasetConflict {
+function foreignDataset({ bucket, key }: ObjectLocation): DatasetConflict {
   return new DatasetConflict(
-    `${formatPrefix(run.output)}/dataset.json was written by somebody else while this shuffle ran. Move it away and ` +
-      'start again; it was not touched.',
-    { key: run.outputDataset.key },
+    `s3://${bucket}/${key} was written by somebody else while this shuffle ran. Move it away and start again; it was ` +
+      'not touched.',
+    { key },
   );
 }

@@ -1,7 +1,9 @@
 import type { Dataset, Encoding } from '../formats/dataset.js';
 import { recordBytes } from '../formats/encoding.js';
 import { jsonDigest } from '../json.js';
+import type { Json } from '../json.js';
 import type { Shape } from './shape.js';
+import type { Split } from './split.js';
 
 export const algorithm = 'riffle-shuffle/1';
 
@@ -11,6 +13,8 @@ export interface Layout {
   readonly seed: string;
   readonly blockRows: number;
   readonly outputShardRows: number;
+  /** Absent where the output is one dataset. */
+  readonly split?: Split;
   readonly encoding: Encoding;
   readonly inputs: readonly {
     readonly key: string;
@@ -24,6 +28,7 @@ export interface LayoutOptions {
   readonly seed: string;
   readonly blockRows?: number | undefined;
   readonly outputShardRows?: number | undefined;
+  readonly split?: Split | undefined;
 }
 
 /** Bytes that a block holds by default, and an output shard (with the 8 bytes a record that a gather task needs). */
@@ -46,13 +51,18 @@ export function layoutOf(dataset: Dataset, options: LayoutOptions): Layout {
     seed: options.seed,
     blockRows: options.blockRows ?? defaultBlockRows(width),
     outputShardRows: options.outputShardRows ?? defaultOutputShardRows(width, dataset.rows),
+    ...(options.split === undefined ? {} : { split: { heldOut: options.split.heldOut } }),
     encoding: dataset.encoding,
     inputs: dataset.shards.map(({ key, rows, bytes, etag }) => ({ key, rows, bytes, etag })),
   };
 }
 
 export function layoutDigest(layout: Layout): string {
-  return jsonDigest({ ...layout, inputs: layout.inputs.map((input) => ({ ...input })) });
+  return jsonDigest(asJson(layout));
+}
+
+function asJson({ split, inputs, ...layout }: Layout): { readonly [name: string]: Json } {
+  return { ...layout, ...(split ? { split: { ...split } } : {}), inputs: inputs.map((input) => ({ ...input })) };
 }
 
 export function shapeOf(rows: number, layout: Pick<Layout, 'blockRows' | 'outputShardRows'>): Shape {
@@ -61,10 +71,9 @@ export function shapeOf(rows: number, layout: Pick<Layout, 'blockRows' | 'output
 
 /** The first thing in which two layouts differ, for people; undefined when they are equal. */
 export function layoutDifference(stored: Layout, wanted: Layout): string | undefined {
-  for (const field of ['algorithm', 'seed', 'blockRows', 'outputShardRows', 'encoding'] as const) {
-    if (stored[field] !== wanted[field]) {
-      return `${field} is ${JSON.stringify(stored[field])} there and ${JSON.stringify(wanted[field])} here`;
-    }
+  for (const field of ['algorithm', 'seed', 'blockRows', 'outputShardRows', 'split', 'encoding'] as const) {
+    const [there, here] = [stored[field], wanted[field]].map((value) => JSON.stringify(value) ?? 'absent');
+    if (there !== here) return `${field} is ${there} there and ${here} here`;
   }
   if (stored.inputs.length !== wanted.inputs.length) {
     return `the input has ${stored.inputs.length} shards there and ${wanted.inputs.length} here`;

@@ -1,14 +1,15 @@
 import { InvalidInput, RiffleError } from '../errors.js';
 import type { Dataset } from '../formats/dataset.js';
-import { controlRequests, taskEndRequests, taskStartRequests } from './controlRequests.js';
+import { controlRequests, foldRequests, taskEndRequests, taskStartRequests } from './controlRequests.js';
+import type { ControlOptions } from './controlRequests.js';
 import { allRequests } from './cost.js';
 import type { Dollars, Job } from './cost.js';
 import { CountTable } from './countTable.js';
 import { checkWish, cheapest, fastest, largestTask, offers } from './fleetSearch.js';
 import type { FleetWish, Offer } from './fleetSearch.js';
 import { Geometry } from './geometry.js';
-import type { PlanInput } from './input.js';
 import { layoutOf } from './layout.js';
+import type { LayoutOptions } from './layout.js';
 import { planTraffic } from './passTraffic.js';
 import type { PassTraffic, TrafficOptions } from './passTraffic.js';
 import type { Bound } from './passTime.js';
@@ -18,8 +19,10 @@ import { makePlan } from './planner.js';
 import type { PlanRequest } from './planner.js';
 import { planWarnings } from './planWarnings.js';
 import { planRequest } from './prepare.js';
+import type { PlanResources } from './prepare.js';
 import type { PriceTable } from './prices.js';
 import type { Rates } from './rates.js';
+import { addRequests, timesRequests } from './requests.js';
 import type { Requests } from './requests.js';
 import type { Shape } from './shape.js';
 import { uniformityBound } from './uniformityBound.js';
@@ -88,6 +91,11 @@ export interface PlanTables {
   readonly wish: FleetWish;
 }
 
+/** How a run comes to its dataset: as a concatenation of several, together with aligned ones. */
+export type Origin = Pick<ControlOptions, 'datasets' | 'aligned'>;
+
+const oneDataset: Origin = { datasets: 1, aligned: false };
+
 /** As large as the objects of `datasetOfSize` are, unless they are too many. */
 const largestObject = 5 * 1024 ** 4;
 const mostObjects = 2 ** 16;
@@ -113,20 +121,27 @@ export function datasetOfSize(rows: number, width: number): Dataset {
  * Plans a shuffle as the workflow would, and adds up what it will take. No data is read.
  * @throws MemoryTooSmall, InvalidInput
  */
-export function summarizePlan(dataset: Dataset, input: PlanInput, { prices, rates, wish }: PlanTables): PlanSummary {
+export function summarizePlan(
+  dataset: Dataset,
+  input: LayoutOptions & PlanResources & Pick<ControlOptions, 'keepIntermediates'>,
+  { prices, rates, wish }: PlanTables,
+  origin = oneDataset,
+): PlanSummary {
   checkWish(wish, prices);
+  const { keepIntermediates, split } = input;
+  const control = { keepIntermediates, split, ...origin };
   const layout = layoutOf(dataset, input);
   const request = planRequest(dataset, layout, input);
   const { plan, warnings } = makePlan(request);
   const { shape } = request;
   const table = new CountTable(shape, layout.seed);
-  const job = jobOf(dataset, shape, plan, input, { table });
+  const job = jobOf(dataset, shape, plan, control, { table });
   const here = offers(job, wish, prices, rates).map((offer) => ({ ...offer, plan }));
   const best = cheapest(here);
   if (!best) throw tooLarge(job, wish);
   const others = otherMemories(prices, input.memory).flatMap((memory) =>
     tryPlan({ ...request, memory }).flatMap((other) =>
-      offers(jobOf(dataset, shape, other, input, { sampledTasks }), wish, prices, rates).map((offer) => ({
+      offers(jobOf(dataset, shape, other, control, { sampledTasks }), wish, prices, rates).map((offer) => ({
         ...offer,
         plan: other,
       })),
@@ -172,14 +187,14 @@ export function summarizePlan(dataset: Dataset, input: PlanInput, { prices, rate
 /** Tasks whose reads are counted when plans are compared. */
 const sampledTasks = 200;
 
-function jobOf(dataset: Dataset, shape: Shape, plan: Plan, input: PlanInput, options: TrafficOptions): Job {
+function jobOf(dataset: Dataset, shape: Shape, plan: Plan, control: ControlOptions, options: TrafficOptions): Job {
   const geometry = Geometry.of(shape, plan);
-  const passes = planTraffic(dataset, geometry, options).map((pass) => ({
-    ...pass,
-    get: pass.get + pass.tasks * (taskStartRequests.get ?? 0),
-    put: pass.put + pass.tasks * (taskEndRequests.put ?? 0),
-  }));
-  return { records: dataset.rows, passes, control: controlRequests(dataset, geometry, input.keepIntermediates) };
+  const passes = planTraffic(dataset, geometry, options).map((pass) => {
+    const ofTask = addRequests(taskStartRequests, taskEndRequests);
+    const { get, put } = addRequests(timesRequests(pass.tasks, ofTask), foldRequests(pass.tasks));
+    return { ...pass, get: pass.get + get, put: pass.put + put };
+  });
+  return { records: dataset.rows, passes, control: controlRequests(dataset, geometry, control) };
 }
 
 /** Sizes of task memory to compare with: all that a machine of the table could hold. */

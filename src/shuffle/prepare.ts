@@ -1,5 +1,8 @@
 import { DatasetInvalid, OutputForeign, OutputOverlapsInput, PlanDamaged, SelfShuffle } from '../errors.js';
 import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
+import type { CheckOptions } from '../formats/checkDataset.js';
+import { concatenate, readDatasets } from '../formats/concatenation.js';
+import type { PlacedDataset } from '../formats/concatenation.js';
 import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
 import { readDataset } from '../formats/readDataset.js';
@@ -10,14 +13,19 @@ import type { PassRecord } from './checkpoint.js';
 import { removeLeftovers } from './cleanUp.js';
 import { resultOf } from './commit.js';
 import type { ShuffleResult } from './commit.js';
+import { doneGroups } from './groupManifest.js';
+import type { DoneGroups } from './groupManifest.js';
 import type { ShuffleInput } from './input.js';
 import { layoutDigest, layoutOf, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
+import { planDigest } from './plan.js';
 import { makePlan } from './planner.js';
 import type { Planned, PlanRequest } from './planner.js';
 import type { Shape } from './shape.js';
-import { checkSameLayout, encodePlanFile, loadRun, planLocation, ShuffleRun } from './run.js';
+import { checkSameLayout, encodePlanFile, loadRun, planCount, planLocation, ShuffleRun } from './run.js';
 import { lastCompletePass, surveyOutput } from './survey.js';
+import type { Survey } from './survey.js';
+import { checkSplit, withHeldOut } from './split.js';
 import { probeConditionalPut } from '../storage/conditionalPutProbe.js';
 
 /** What a shuffle has still to do. */
@@ -28,88 +36,133 @@ export interface Prepared {
   readonly warnings: readonly string[];
   /** The last pass that is complete, if any. */
   readonly completed: PassRecord | undefined;
+  /** What is done already of the passes after it. */
+  readonly done: ReadonlyMap<number, DoneGroups>;
   /** The result, when the output is committed. */
   readonly result: ShuffleResult | undefined;
 }
 
 /**
- * Checks input and output of a shuffle and fixes its plan: the stored one where there is one.
+ * Checks input and output of a shuffle and fixes its plan: the newest stored one where there is one, unless a new plan is
+ * asked for.
  * @throws every refusal: DatasetMissing, DatasetInvalid, ShardInvalid, ObjectChanged, OutputOverlapsInput, OutputForeign,
  *   LayoutMismatch, PlanDamaged, SelfShuffle, MemoryTooSmall, ConditionalPutBroken …
  */
 export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, signal: AbortSignal): Promise<Prepared> {
-  const source = parsePrefix(input.input);
-  const output = parsePrefix(input.output);
-  checkApart(source, output);
-  const dataset = await readDataset(store, source, { signal });
-  const layout = layoutOf(dataset, input);
-  checkNotOwnOutput(dataset, layout, source);
-
-  const found = await surveyOutput(store, output, signal);
-  let run = found.plan ? await loadRun(store, output, signal) : undefined;
-  if (!run) {
-    const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
-    if (strangers.length > 0) throw foreign(output, strangers);
-    await checkDatasetAgainstFiles(store, source, dataset, undefined, { headers: true, signal });
-    const planned = planShuffle(dataset, layout, input);
-    await probeConditionalPut(store, output, { signal });
-    run = await storePlan(store, new ShuffleRun(output, dataset, layout, planned.plan), signal);
-    checkSameLayout(run, layout);
-    return {
-      run,
-      adoptedPlan: adopted(run, input),
-      warnings: planned.warnings,
-      completed: undefined,
-      result: undefined,
-    };
-  }
-
-  checkSameLayout(run, layout);
-  const committed = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  const { run: checked, stored, warnings, found, committed } = await checkShuffle(store, input, signal);
   if (committed) {
-    if (committed.shuffle?.layout !== run.layoutDigest) throw foreign(output, ['dataset.json']);
-    checkShardsThere(output, committed, found.others);
-    if (!input.keepIntermediates) await removeLeftovers(store, run, found, signal);
-    const result = resultOf(run, committed, adopted(run, input));
-    return { run, adoptedPlan: adopted(run, input), warnings: [], completed: undefined, result };
+    if (!input.keepIntermediates) await removeLeftovers(store, checked, found, signal);
+    const adoptedPlan = adopted(checked, input);
+    const result = resultOf(checked, committed, adoptedPlan);
+    return { run: checked, adoptedPlan, warnings, completed: undefined, done: new Map(), result };
   }
-  const strangers = [...found.others.keys()].filter((key) => !belongs(run, key));
-  if (strangers.length > 0) throw foreign(output, strangers);
-  await checkDatasetAgainstFiles(store, source, dataset, undefined, { signal });
+  const run = stored ? checked : await storePlan(store, checked, signal);
   const completed = await lastCompletePass(store, run, found, signal);
-  return { run, adoptedPlan: adopted(run, input), warnings: [], completed, result: undefined };
+  const done = new Map<number, DoneGroups>();
+  for (let pass = (completed?.pass ?? 0) + 1; pass <= run.geometry.passes; pass++) {
+    done.set(pass, await doneGroups(store, run, pass, found, signal));
+  }
+  return { run, adoptedPlan: adopted(run, input), warnings, completed, done, result: undefined };
 }
 
-type PlannableDataset = Pick<Dataset, 'rows' | 'columns' | 'encoding' | 'recordBytes' | 'metadata'>;
+function adopted({ plan }: ShuffleRun, input: ShuffleInput): boolean {
+  return plan.memory !== input.memory || plan.minSegment !== input.minSegment;
+}
 
-interface Resources {
+/** A shuffle as it may begin, or go on. */
+interface Checked {
+  /** With the newest stored plan, or with the one to store. */
+  readonly run: ShuffleRun;
+  readonly stored: boolean;
+  readonly warnings: readonly string[];
+  readonly found: Survey;
+  /** The output's dataset (both parts of a split one), when it is committed. */
+  readonly committed: Dataset | undefined;
+}
+
+/** Checks input and output of a shuffle; writes nothing. @throws as `prepareShuffle` */
+export async function checkShuffle(store: ObjectStore, input: ShuffleInput, signal: AbortSignal): Promise<Checked> {
+  const output = parsePrefix(input.output);
+  const places = [input.input].flat().map(parsePrefix);
+  for (const place of places) checkApart(place, output);
+  const members = await readDatasets(store, places, { signal });
+  const source = concatenate(members);
+  const layout = layoutOf(source, input);
+  for (const member of members) checkNotOwnOutput(member, layout);
+
+  const found = await surveyOutput(store, output, signal);
+  const stored = found.plans > 0 ? await loadRun(store, output, found.plans, signal) : undefined;
+  if (!stored) {
+    const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
+    if (strangers.length > 0) throw foreign(output, strangers);
+    await checkFiles(store, members, { headers: true, signal });
+    const { plan, warnings } = planShuffle(source, layout, input);
+    const run = new ShuffleRun(output, source, layout, plan);
+    return { run, stored: false, warnings, found, committed: undefined };
+  }
+
+  checkSameLayout(stored, layout);
+  const dataset = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  if (dataset && dataset.shuffle?.layout !== stored.layoutDigest) throw foreign(output, ['dataset.json']);
+  const committed = dataset && (await withHeldOut(store, output, dataset, { signal }));
+  if (committed) {
+    checkShardsThere(output, committed, found.others);
+    return { run: stored, stored: true, warnings: [], found, committed };
+  }
+  const strangers = [...found.others.keys()].filter((key) => !belongs(stored, key));
+  if (strangers.length > 0) throw foreign(output, strangers);
+  await checkFiles(store, members, { signal });
+  const { run, warnings } = input.replan ? replanned(stored, input) : { run: stored, warnings: [] };
+  return { run, stored: run === stored, warnings, found, committed: undefined };
+}
+
+/**
+ * The run with the plan for this input's resources, beside the plans that it replaces; the newest one where that is
+ * equal. Finished output shards are kept: their tasks find them in place and compare.
+ */
+function replanned(newest: ShuffleRun, input: ShuffleInput): Pick<Checked, 'run' | 'warnings'> {
+  const { plan, warnings } = planShuffle(newest.dataset, newest.layout, input);
+  if (planDigest(plan) === newest.planDigest) return { run: newest, warnings: [] };
+  const superseded = [...newest.superseded, newest];
+  return { run: new ShuffleRun(newest.output, newest.dataset, newest.layout, plan, superseded), warnings };
+}
+
+async function checkFiles(store: ObjectStore, members: readonly PlacedDataset[], options: CheckOptions): Promise<void> {
+  for (const { place, dataset } of members) {
+    await checkDatasetAgainstFiles(store, place, dataset, undefined, options);
+  }
+}
+
+/** What a plan depends on besides the layout, bytes. */
+export interface PlanResources {
   readonly memory: number;
   readonly minSegment: number;
 }
 
+type PlannableDataset = Pick<Dataset, 'rows' | 'columns' | 'encoding' | 'recordBytes' | 'metadata'>;
+
 /** The plan that a new run of this input gets. @throws MemoryTooSmall, InvalidInput */
-export function planShuffle(dataset: PlannableDataset, layout: Layout, resources: Resources): Planned {
+export function planShuffle(dataset: PlannableDataset, layout: Layout, resources: PlanResources): Planned {
   return makePlan(planRequest(dataset, layout, resources));
 }
 
-/** What the planner is asked for a run of this input. */
-export function planRequest(dataset: PlannableDataset, layout: Layout, resources: Resources): PlanRequest {
+/** What the planner is asked for a run of this input. @throws InvalidInput */
+export function planRequest(dataset: PlannableDataset, layout: Layout, resources: PlanResources): PlanRequest {
   const shape = shapeOf(dataset.rows, layout);
+  checkSplit(shape.shards, layout.split);
   const largestShard = Math.ceil(shape.rows / shape.shards);
   return {
     layout: layoutDigest(layout),
     shape,
     recordBytes: recordBytes(dataset),
     headerBytes: codecOf(dataset).encodeHeader(dataset.columns, largestShard, dataset.metadata).length,
-    ...resources,
+    memory: resources.memory,
+    minSegment: resources.minSegment,
   };
 }
 
-function adopted(run: ShuffleRun, input: ShuffleInput): boolean {
-  return run.plan.memory !== input.memory || run.plan.minSegment !== input.minSegment;
-}
-
-function checkApart(source: Prefix, output: Prefix): void {
+/** @throws OutputOverlapsInput */
+export function checkApart(source: Prefix, output: Prefix): void {
   const overlap =
     source.bucket === output.bucket &&
     (source.prefix.startsWith(output.prefix) || output.prefix.startsWith(source.prefix));
@@ -121,7 +174,7 @@ function checkApart(source: Prefix, output: Prefix): void {
   );
 }
 
-function checkNotOwnOutput(dataset: Dataset, layout: Layout, source: Prefix): void {
+function checkNotOwnOutput({ place, dataset }: PlacedDataset, layout: Layout): void {
   const before = dataset.shuffle;
   if (!before) return;
   // The permutation follows from the seed and the shape; other numbers may well give the same shape.
@@ -129,7 +182,7 @@ function checkNotOwnOutput(dataset: Dataset, layout: Layout, source: Prefix): vo
   const again = before.seed === layout.seed && blockOf(there) === blockOf(here) && there.shards === here.shards;
   if (!again) return;
   throw new SelfShuffle(
-    `${formatPrefix(source)} was itself shuffled with seed ${JSON.stringify(layout.seed)} and the same blocks and ` +
+    `${formatPrefix(place)} was itself shuffled with seed ${JSON.stringify(layout.seed)} and the same blocks and ` +
       'output shards: the same permutation once more is not an independent shuffle. Use another seed.',
     { seed: layout.seed },
   );
@@ -141,8 +194,8 @@ function blockOf(shape: Shape): number {
 }
 
 /** A committed output of which something was deleted or replaced later is not reported as done. */
-function checkShardsThere(output: Prefix, committed: Dataset, etags: ReadonlyMap<string, string>): void {
-  const faulty = committed.shards.filter(({ key, etag }) => etags.get(key) !== etag);
+function checkShardsThere(output: Prefix, committed: Dataset, found: Survey['others']): void {
+  const faulty = committed.shards.filter(({ key, etag }) => found.get(key)?.etag !== etag);
   const [first] = faulty;
   if (!first) return;
   const place = formatPrefix(output);
@@ -169,11 +222,17 @@ function foreign(output: Prefix, keys: readonly string[]): OutputForeign {
   );
 }
 
-/** Stores a plan; of two executions that start at once, the first to store wins. */
+/** Stores a plan after those that it replaces; of two executions that start at once, the first to store wins. */
 async function storePlan(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<ShuffleRun> {
-  const outcome = await store.putIfAbsent(planLocation(run.output), [encodePlanFile(run)], { signal });
+  const number = planCount(run);
+  // Where plans are stored already, one that kept them apart was stored by a conditional PUT.
+  if (number === 1) await probeConditionalPut(store, run.output, { signal });
+  const outcome = await store.putIfAbsent(planLocation(run.output, number), [encodePlanFile(run)], { signal });
   if (outcome.created) return run;
-  const stored = await loadRun(store, run.output, signal);
-  if (stored) return stored;
+  const stored = await loadRun(store, run.output, number, signal);
+  if (stored) {
+    checkSameLayout(stored, run.layout);
+    return stored;
+  }
   throw new PlanDamaged(`The plan of ${formatPrefix(run.output)} vanished while it was read: start again.`);
 }

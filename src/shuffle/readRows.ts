@@ -1,4 +1,5 @@
 import type { Dataset } from '../formats/dataset.js';
+import { shardLocation } from '../formats/concatenation.js';
 import { columnBytes, locateRows, shardColumnOffsets } from '../formats/encoding.js';
 import type { RowRange } from '../formats/encoding.js';
 import type { ByteRange, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
@@ -63,15 +64,18 @@ export async function readRows(
   });
 }
 
-/** The GETs that `readRows` sends. */
-export function planReads(place: Prefix, dataset: Dataset, firstRow: number, rows: number): Read[] {
+/**
+ * The GETs that `readRows` sends.
+ * @param places where the dataset lies; several for a concatenation
+ */
+export function planReads(places: readonly Prefix[], dataset: Dataset, firstRow: number, rows: number): Read[] {
   const reads: Read[] = [];
   const widths = dataset.columns.map(columnBytes);
   let record = 0;
   for (const piece of locateRows(dataset, firstRow, rows)) {
     const shard = dataset.shards[piece.shardIndex]!;
     const spans = columnSpans(dataset, widths, piece, record);
-    const object = { bucket: place.bucket, key: place.prefix + shard.key };
+    const object = shardLocation(places, shard.key);
     for (const range of coveringRanges(spans)) {
       reads.push({
         object,

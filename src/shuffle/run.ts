@@ -4,7 +4,7 @@ import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
 import type { Codec } from '../formats/encoding.js';
 import { parseBoundedJson } from '../formats/boundedJson.js';
-import { planKey } from '../formats/unfinished.js';
+import { heldOutPrefix, planKey } from '../formats/unfinished.js';
 import { checkDataset } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import { canonicalJson } from '../json.js';
@@ -12,6 +12,7 @@ import type { Json } from '../json.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
+import { groupCount } from '../taskGroups.js';
 import { CountTable } from './countTable.js';
 import { Geometry, taskName } from './geometry.js';
 import { layoutDifference, layoutDigest, layoutOf, outputShardKey, shapeOf } from './layout.js';
@@ -19,6 +20,8 @@ import type { Layout } from './layout.js';
 import { planDigest, planFault, planFormat } from './plan.js';
 import type { Plan } from './plan.js';
 import type { Shape } from './shape.js';
+import { heldOutShards } from './split.js';
+import type { Split } from './split.js';
 
 /** A shuffle whose layout and plan are fixed: everything that a task needs to know, besides its number. */
 export class ShuffleRun {
@@ -28,6 +31,8 @@ export class ShuffleRun {
   readonly geometry: Geometry;
   readonly table: CountTable;
   readonly recordBytes: number;
+  /** Output shards, the last ones, that lie below `held-out/` with a dataset.json of their own. */
+  readonly heldOutShards: number;
   readonly codec: Codec;
 
   constructor(
@@ -35,6 +40,8 @@ export class ShuffleRun {
     readonly dataset: Dataset,
     readonly layout: Layout,
     readonly plan: Plan,
+    /** Runs of earlier plans of the same layout, the oldest first, where this plan replaced others. */
+    readonly superseded: readonly ShuffleRun[] = [],
   ) {
     this.layoutDigest = layoutDigest(layout);
     this.planDigest = planDigest(plan);
@@ -42,6 +49,7 @@ export class ShuffleRun {
     this.geometry = Geometry.of(this.shape, plan);
     this.table = new CountTable(this.shape, layout.seed);
     this.recordBytes = recordBytes(dataset);
+    this.heldOutShards = heldOutShards(this.shape.shards, layout.split);
     this.codec = codecOf(dataset);
   }
 
@@ -61,42 +69,75 @@ export class ShuffleRun {
     return this.intermediate(pass, `/${taskName(pass, task)}.json`);
   }
 
+  /** Written when all tasks of a group are done. */
+  groupManifest(pass: number, group: number): ObjectLocation {
+    return this.intermediate(pass, `/group-${String(group).padStart(6, '0')}.json`);
+  }
+
   /** Written when all tasks of a pass are done. */
   passRecord(pass: number): ObjectLocation {
     return this.intermediate(pass, '.json');
   }
 
+  /** Relative to the output prefix. */
   outputShardKey(shard: number): string {
-    return outputShardKey(shard, this.shape.shards, this.codec.extension);
+    const name = outputShardKey(shard, this.shape.shards, this.codec.extension);
+    return shard < this.shape.shards - this.heldOutShards ? name : heldOutPrefix + name;
   }
 
   outputShard(shard: number): ObjectLocation {
     return this.at(this.outputShardKey(shard));
   }
 
-  /** What a key, relative to the output prefix, is to this run; undefined for keys that its plan does not name. */
-  owns(key: string): 'shard' | 'intermediate' | undefined {
+  /** What a key, relative to the output prefix, is to this run; undefined for keys that its plans do not name. */
+  owns(key: string): 'output' | 'intermediate' | undefined {
     const full = this.output.prefix + key;
-    const shard = Number.parseInt(key, 10);
-    if (shard >= 0 && shard < this.shape.shards && key === this.outputShardKey(shard)) return 'shard';
-    const match = /\/pass-(\d+)(?:\/[0-9a-f]{4}-(\d+)\.(?:bin|json)|\.json)$/.exec(full);
+    const shard = Number.parseInt(key.replace(heldOutPrefix, ''), 10);
+    if (shard >= 0 && shard < this.shape.shards && key === this.outputShardKey(shard)) return 'output';
+    if (this.heldOutShards > 0 && full === this.heldOutDataset.key) return 'output';
+    return [this, ...this.superseded].some((run) => run.names(full)) ? 'intermediate' : undefined;
+  }
+
+  /** Whether a whole key is that of an intermediate of this plan. */
+  private names(key: string): boolean {
+    const match = /\/pass-(\d+)(?:\/[0-9a-f]{4}-(\d+)\.(?:bin|json)|\/group-(\d+)\.json|\.json)$/.exec(key);
     const pass = Number(match?.[1]);
-    if (!(pass >= 1 && pass <= this.geometry.passes)) return undefined;
-    if (match?.[2] === undefined) return full === this.passRecord(pass).key ? 'intermediate' : undefined;
-    const task = Number(match[2]);
-    if (task >= this.geometry.taskCount(pass)) return undefined;
-    const named = full === this.checkpoint(pass, task).key || full === this.packedObject(pass, task).key;
-    return named ? 'intermediate' : undefined;
+    if (!match || !(pass >= 1 && pass <= this.geometry.passes)) return false;
+    const tasks = this.geometry.taskCount(pass);
+    if (match[2] !== undefined) {
+      const task = Number(match[2]);
+      return task < tasks && (key === this.checkpoint(pass, task).key || key === this.packedObject(pass, task).key);
+    }
+    if (match[3] === undefined) return key === this.passRecord(pass).key;
+    const group = Number(match[3]);
+    return group < groupCount(tasks) && key === this.groupManifest(pass, group).key;
   }
 
   get outputDataset(): ObjectLocation {
     return this.at('dataset.json');
   }
+
+  /** Only of a split output. */
+  get heldOutDataset(): ObjectLocation {
+    return this.at(`${heldOutPrefix}dataset.json`);
+  }
 }
 
-/** Where a shuffle of this output keeps its plan. */
-export function planLocation(output: Prefix): ObjectLocation {
-  return { bucket: output.bucket, key: output.prefix + planKey };
+/** Where a shuffle of this output keeps its plan. @param number 1, or more for plans that replaced it */
+export function planLocation(output: Prefix, number = 1): ObjectLocation {
+  return { bucket: output.bucket, key: output.prefix + (number === 1 ? planKey : `_riffle/plan-${number}.json`) };
+}
+
+/** How many plans an output has when this run's is the newest. */
+export function planCount(run: ShuffleRun): number {
+  return run.superseded.length + 1;
+}
+
+/** The number of a plan by its key, relative to the output prefix; undefined for other keys. */
+export function planNumber(key: string): number | undefined {
+  if (key === planKey) return 1;
+  const number = Number(/^_riffle\/plan-([2-9]|[1-9]\d{1,8})\.json$/.exec(key)?.[1]);
+  return number > 1 ? number : undefined;
 }
 
 /** plan.json may describe hundreds of thousands of input shards. */
@@ -107,6 +148,7 @@ interface PlanFile {
   readonly seed: string;
   readonly blockRows: number;
   readonly outputShardRows: number;
+  readonly split?: Split;
   readonly plan: Plan;
   readonly digests: { readonly layout: string; readonly plan: string; readonly dataset: string };
   readonly dataset: Dataset;
@@ -124,6 +166,7 @@ export function encodePlanFile(run: ShuffleRun): Uint8Array {
     seed: run.layout.seed,
     blockRows: run.layout.blockRows,
     outputShardRows: run.layout.outputShardRows,
+    ...(run.layout.split ? { split: { ...run.layout.split } } : {}),
     plan: { ...run.plan, scatter: run.plan.scatter.map((pass) => ({ ...pass })) },
     digests: { layout: run.layoutDigest, plan: run.planDigest, dataset: datasetDigest(run.dataset) },
   };
@@ -132,35 +175,49 @@ export function encodePlanFile(run: ShuffleRun): Uint8Array {
 }
 
 /**
- * Reads the plan of an output.
- * @returns undefined when there is none
- * @throws PlanDamaged when plan.json is not what riffle wrote
+ * Reads the plans of an output.
+ * @param plans how many there are
+ * @returns the run of the newest one; undefined when it is not there
+ * @throws PlanDamaged when a plan is not what riffle wrote, LayoutMismatch when they belong to several layouts
  */
 export async function loadRun(
   store: ObjectStore,
   output: Prefix,
+  plans: number,
   signal?: AbortSignal,
 ): Promise<ShuffleRun | undefined> {
-  const data = await readPlanFile(store, output, signal);
-  return data && decodePlanFile(data, output);
+  let newest: ShuffleRun | undefined;
+  for (let number = 1; number <= plans; number++) {
+    const data = await readPlanFile(store, output, number, signal);
+    if (!data) return undefined;
+    newest = decodePlanFile(data, output, number, newest);
+  }
+  return newest;
 }
 
-/** The bytes of plan.json; undefined when there is none. */
+/** The bytes of a plan; undefined when it is not there. @param number as in `planLocation` */
 export async function readPlanFile(
   store: ObjectStore,
   output: Prefix,
+  number: number,
   signal?: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  return (await store.readWhole(planLocation(output), planLimit, { signal }))?.data;
+  return (await store.readWhole(planLocation(output, number), planLimit, { signal }))?.data;
 }
 
-export function decodePlanFile(data: Uint8Array, output: Prefix): ShuffleRun {
-  const where = `s3://${output.bucket}/${planLocation(output).key}`;
+/**
+ * @param number as in `planLocation`
+ * @param before the run of the plan that this one replaced; a run that is to work only, not to clean up, needs none
+ * @throws PlanDamaged, LayoutMismatch
+ */
+export function decodePlanFile(data: Uint8Array, output: Prefix, number: number, before?: ShuffleRun): ShuffleRun {
+  const { bucket, key } = planLocation(output, number);
+  const where = `s3://${bucket}/${key}`;
   const damaged = (reason: string, cause?: unknown): PlanDamaged =>
     new PlanDamaged(
       `${where} is not the plan that riffle wrote: ${reason}. Restore it from a backup, or shuffle to another output ` +
         'prefix; nothing at this one was touched.',
-      { key: planLocation(output).key },
+      { key },
       { cause },
     );
   try {
@@ -179,9 +236,12 @@ export function decodePlanFile(data: Uint8Array, output: Prefix): ShuffleRun {
     if (file.plan.layout !== file.digests.layout) throw damaged('its plan belongs to another layout');
     const fault = planFault(file.plan, shapeOf(dataset.rows, layout));
     if (fault) throw damaged(fault);
-    return new ShuffleRun(output, dataset, layout, file.plan);
+    if (before) checkSameLayout(before, layout);
+    return new ShuffleRun(output, dataset, layout, file.plan, before ? [...before.superseded, before] : []);
   } catch (error) {
-    throw error instanceof PlanDamaged ? error : damaged((error as Error).message, error);
+    throw error instanceof PlanDamaged || error instanceof LayoutMismatch
+      ? error
+      : damaged((error as Error).message, error);
   }
 }
 

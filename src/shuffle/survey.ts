@@ -1,37 +1,43 @@
 import { datasetLocation } from '../formats/readDataset.js';
 import { probePrefix } from '../storage/conditionalPutProbe.js';
-import type { ObjectStore } from '../storage/objectStore.js';
+import type { ObjectHead, ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
 import { readPassRecord } from './checkpoint.js';
 import type { PassRecord } from './checkpoint.js';
-import { planLocation } from './run.js';
+import { planNumber } from './run.js';
 import type { ShuffleRun } from './run.js';
 
 /** What stands below an output prefix; keys are relative. */
 export interface Survey {
-  readonly plan: boolean;
+  /** How many plans there are, numbered from 1. */
+  readonly plans: number;
   readonly dataset: boolean;
-  /** ETags of all other objects, by key. */
-  readonly others: ReadonlyMap<string, string>;
+  /** All other objects, by key. */
+  readonly others: ReadonlyMap<string, ObjectHead>;
   /** Left behind by a probe that was killed, or made by one that runs now. */
   readonly probes: readonly string[];
 }
 
 /** Looks at an output by one LIST. */
 export async function surveyOutput(store: ObjectStore, output: Prefix, signal: AbortSignal): Promise<Survey> {
-  let plan = false;
   let dataset = false;
-  const others = new Map<string, string>();
+  const numbers = new Map<number, ObjectHead & { relative: string }>();
+  const others = new Map<string, ObjectHead>();
   const probes: string[] = [];
-  for await (const { key, etag } of store.list(output.bucket, output.prefix, { signal })) {
+  for await (const { key, bytes, etag } of store.list(output.bucket, output.prefix, { signal })) {
     const relative = key.slice(output.prefix.length);
-    if (key === planLocation(output).key) plan = true;
+    const number = planNumber(relative);
+    if (number !== undefined) numbers.set(number, { relative, bytes, etag });
     else if (key === datasetLocation(output).key) dataset = true;
     else if (relative.startsWith(probePrefix)) probes.push(relative);
     // An empty name is the marker that some tools make for a folder.
-    else if (relative !== '') others.set(relative, etag);
+    else if (relative !== '') others.set(relative, { bytes, etag });
   }
-  return { plan, dataset, others, probes };
+  let plans = 0;
+  while (numbers.delete(plans + 1)) plans++;
+  // Plans after a gap were not stored by riffle in this order.
+  for (const { relative, bytes, etag } of numbers.values()) others.set(relative, { bytes, etag });
+  return { plans, dataset, others, probes };
 }
 
 /**

@@ -33,8 +33,8 @@ export interface TaskContext {
   readonly memory: WorkMemory;
   /** Waits until the task may hold so many bytes; asked once, before the memory is used. */
   readonly reserve: (bytes: number) => Promise<void>;
-  /** Prefix of the input dataset. */
-  readonly input: Prefix;
+  /** Prefixes of the input datasets, in their order. */
+  readonly inputs: readonly Prefix[];
   readonly signal: AbortSignal;
   /** Called with the number of bytes read or written since the last call. */
   readonly onBytes: (bytes: number) => void;
@@ -153,7 +153,7 @@ async function gather(run: ShuffleRun, task: number, context: TaskContext): Prom
 
 /** What a task will read, and the memory for it. */
 interface Reading {
-  /** GETs of the input dataset; none from the second pass on. */
+  /** GETs of the input datasets; none from the second pass on. */
   readonly reads: readonly Read[];
   readonly buffers: ReadBuffers;
 }
@@ -164,7 +164,7 @@ function planReading(
   pass: number,
   firstBlock: number,
   input: Incoming,
-  { memory, input: place }: TaskContext,
+  { memory, inputs }: TaskContext,
 ): Reading {
   const taskBytes = input.records * run.recordBytes;
   if (pass > 1) {
@@ -173,7 +173,7 @@ function planReading(
       buffers: takeReadBuffers(memory, taskBytes, largestSegmentRead(input.segments, run.recordBytes)),
     };
   }
-  const reads = planReads(place, run.dataset, rowsBefore(run.shape, firstBlock), input.records);
+  const reads = planReads(inputs, run.dataset, rowsBefore(run.shape, firstBlock), input.records);
   return { reads, buffers: takeReadBuffers(memory, taskBytes, largestRead(reads)) };
 }
 

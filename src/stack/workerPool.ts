@@ -137,6 +137,7 @@ function workerEnvironment({ stack, memoryBytes }: WorkerPoolOptions): NodeJS.Pr
     RIFFLE_HEARTBEAT_TIMEOUT: '5s',
     RIFFLE_HEARTBEAT_THROTTLE: '1s',
     RIFFLE_STICKY_TIMEOUT: '2s',
+    RIFFLE_POLLER_TIMEOUT: '15s',
   };
 }
 

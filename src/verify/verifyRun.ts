@@ -1,21 +1,23 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
+import { concatenate, readDatasets } from '../formats/concatenation.js';
 import type { Dataset } from '../formats/dataset.js';
 import { readDataset } from '../formats/readDataset.js';
 import { jsonDigest } from '../json.js';
+import { withHeldOut } from '../shuffle/split.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
 import type { Pause } from '../shuffle/recordTarget.js';
-import { checkInput, prefixUri } from '../validation.js';
+import { checkInput, datasetUris, prefixUri } from '../validation.js';
 import { checkComparable, judge } from './verdict.js';
 import type { Verdict } from './verdict.js';
 import { sampleThreshold, verifyShards, verifyTasks } from './verifyTask.js';
 import type { ShardRange, VerifyContext, VerifyPart } from './verifyTask.js';
 
-const verifySchema = z.strictObject({ input: prefixUri, output: prefixUri });
+const verifySchema = z.strictObject({ input: datasetUris, output: prefixUri });
 
-/** S3 URIs of the dataset that was shuffled and of the result. */
+/** S3 URIs of the datasets that were shuffled (as one, where there are several) and of the result. */
 export type VerifyInput = z.output<typeof verifySchema>;
 
 /** @throws InvalidInput */
@@ -25,7 +27,8 @@ export function parseVerifyInput(input: unknown): VerifyInput {
 
 /** One side of a verification. */
 interface Side {
-  readonly place: Prefix;
+  /** Of the output side there is one. */
+  readonly places: readonly Prefix[];
   readonly dataset: Dataset;
   readonly tasks: readonly ShardRange[];
 }
@@ -46,7 +49,7 @@ export class VerifyRun {
 
   /** @throws DatasetMissing, DatasetInvalid, DatasetsDiffer */
   static async open(store: ObjectStore, { input, output }: VerifyInput, signal?: AbortSignal): Promise<VerifyRun> {
-    const [from, to] = await Promise.all([open(store, input, signal), open(store, output, signal)]);
+    const [from, to] = await Promise.all([openInput(store, [input].flat(), signal), openOutput(store, output, signal)]);
     checkComparable(from.dataset, to.dataset);
     return new VerifyRun(from, to);
   }
@@ -64,7 +67,7 @@ export class VerifyRun {
   async runTask(task: number, context: VerifyContext): Promise<VerifyPart> {
     const side = task < this.input.tasks.length ? this.input : this.output;
     const range = side.tasks[side === this.input ? task : task - this.input.tasks.length]!;
-    return verifyShards(side.place, side.dataset, range, sampleThreshold(this.input.dataset.rows), context);
+    return verifyShards(side.places, side.dataset, range, sampleThreshold(this.input.dataset.rows), context);
   }
 
   /** @param parts of all tasks, in their order */
@@ -74,15 +77,22 @@ export class VerifyRun {
 
   /** Where a distributed verification keeps what a task found. */
   partLocation(task: number): ObjectLocation {
-    const { bucket, prefix } = this.output.place;
+    const { bucket, prefix } = this.output.places[0]!;
     return { bucket, key: `${prefix}_riffle/verify/${this.digest}/${task}.bin` };
   }
 }
 
-async function open(store: ObjectStore, uri: string, signal: AbortSignal | undefined): Promise<Side> {
+async function openInput(store: ObjectStore, uris: readonly string[], signal: AbortSignal | undefined): Promise<Side> {
+  const places = uris.map(parsePrefix);
+  const dataset = concatenate(await readDatasets(store, places, { signal }));
+  return { places, dataset, tasks: verifyTasks(dataset) };
+}
+
+/** The output of a shuffle is all that it wrote: what it held out belongs to it. */
+async function openOutput(store: ObjectStore, uri: string, signal: AbortSignal | undefined): Promise<Side> {
   const place = parsePrefix(uri);
-  const dataset = await readDataset(store, place, { signal });
-  return { place, dataset, tasks: verifyTasks(dataset) };
+  const dataset = await withHeldOut(store, place, await readDataset(store, place, { signal }), { signal });
+  return { places: [place], dataset, tasks: verifyTasks(dataset) };
 }
 
 const partLimit = 256 * 1024 * 1024;

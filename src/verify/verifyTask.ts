@@ -1,3 +1,4 @@
+import { shardLocation } from '../formats/concatenation.js';
 import type { Dataset } from '../formats/dataset.js';
 import { columnBytes, firstRows, recordBytes, shardColumnOffsets } from '../formats/encoding.js';
 import type { WorkMemory } from '../memory/workMemory.js';
@@ -8,7 +9,6 @@ import type { Pause } from '../shuffle/recordTarget.js';
 import { largestRead, planReads, readRows } from '../shuffle/readRows.js';
 import { combineCrc32 } from '../storage/crc32.js';
 import type { ObjectStore } from '../storage/objectStore.js';
-import { formatPrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
 import { crc32 } from 'node:zlib';
 
@@ -77,7 +77,7 @@ export interface VerifyContext {
  * @throws ObjectMissing or ObjectChanged when a shard is not the one that dataset.json describes
  */
 export async function verifyShards(
-  place: Prefix,
+  places: readonly Prefix[],
   dataset: Dataset,
   range: ShardRange,
   threshold: number,
@@ -91,7 +91,7 @@ export async function verifyShards(
   for (let index = range.first; index < range.end; index++) {
     const shard = dataset.shards[index]!;
     const columns = dataset.columns.map(() => 0);
-    await eachChunk(place, dataset, starts[index]!, starts[index + 1]!, context, async (chunk, hashes, firstRow) => {
+    await eachChunk(places, dataset, starts[index]!, starts[index + 1]!, context, async (chunk, hashes, firstRow) => {
       const width = recordBytes(dataset);
       await chunk.eachRun(context.pause, ({ address, count }, row) => {
         context.memory.digestRecords(address, count, width, digest);
@@ -102,8 +102,9 @@ export async function verifyShards(
         columns[column] = combineCrc32(columns[column]!, chunk.columnCrc32(column), chunk.rows * bytes);
       }
     });
-    if (shard.crc32 !== undefined && (await shardCrc32(place, dataset, index, columns, context)) !== shard.crc32) {
-      damaged.push(`${formatPrefix(place)}/${shard.key}`);
+    if (shard.crc32 !== undefined && (await shardCrc32(places, dataset, index, columns, context)) !== shard.crc32) {
+      const { bucket, key } = shardLocation(places, shard.key);
+      damaged.push(`s3://${bucket}/${key}`);
     }
   }
   return {
@@ -116,7 +117,7 @@ export async function verifyShards(
 
 /** @param handle gets rows in memory, the address of room for the hashes of a run, and the number of the first row */
 async function eachChunk(
-  place: Prefix,
+  places: readonly Prefix[],
   dataset: Dataset,
   first: number,
   end: number,
@@ -128,7 +129,7 @@ async function eachChunk(
   const step = Math.max(1, Math.floor(chunkBytes / Math.max(1, width)));
   for (let row = first; row < end; row += step) {
     const rows = Math.min(step, end - row);
-    const reads = planReads(place, dataset, row, rows);
+    const reads = planReads(places, dataset, row, rows);
     memory.reset();
     const buffers = takeReadBuffers(memory, rows * width, largestRead(reads));
     const assembly = takeAssembly(memory, width);
@@ -141,7 +142,7 @@ async function eachChunk(
 
 /** CRC-32 of a whole shard file, from those of its columns and the header, which is read here. */
 async function shardCrc32(
-  place: Prefix,
+  places: readonly Prefix[],
   dataset: Dataset,
   index: number,
   columnCrcs: readonly number[],
@@ -149,7 +150,7 @@ async function shardCrc32(
 ): Promise<string> {
   const shard = dataset.shards[index]!;
   const header = new Uint8Array(shard.header);
-  const object = { bucket: place.bucket, key: place.prefix + shard.key };
+  const object = shardLocation(places, shard.key);
   if (shard.header > 0) {
     const options = { ifMatch: shard.etag, signal: context.signal };
     await context.store.readInto(object, { start: 0, end: shard.header }, header, options);

@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 
 /**
@@ -17,3 +17,12 @@ export const quick = proxyActivities<Activities>({ startToCloseTimeout: '1 minut
 export function working(heartbeatTimeout: number): typeof quick {
   return proxyActivities<Activities>({ startToCloseTimeout: '7 days', heartbeatTimeout, retry });
 }
+
+/**
+ * Slots of the workers that poll now. A local activity: asked for often, it must neither wait for a slot nor take one
+ * from the data.
+ */
+export const { countSlots } = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '5 seconds',
+  retry: { maximumAttempts: 1 },
+});

@@ -5,17 +5,28 @@ export const taskQueue = 'riffle';
 
 /** A shuffle whose plan is stored. */
 export interface RunReference {
-  /** S3 URI of the input dataset. */
-  readonly input: string;
+  /** S3 URIs of the input datasets, in their order. */
+  readonly inputs: readonly string[];
   /** S3 URI of the output prefix, where plan.json lies. */
   readonly output: string;
   /** Plan digest. */
   readonly plan: string;
+  /** How many plans the output has; this is the newest. */
+  readonly plans: number;
+}
+
+/** Tasks of a pass that were done before the run began. */
+export interface DoneTasks {
+  /** Their groups, as `encodeSet` writes them. */
+  readonly groups: string;
+  readonly tasks: number;
+  readonly records: number;
+  readonly digest: string;
 }
 
 /** A verification of two datasets as they are now. */
 export interface VerifyReference {
-  readonly input: string;
+  readonly input: string | readonly string[];
   readonly output: string;
   /** Digest of what the datasets are. */
   readonly datasets: string;
@@ -45,6 +56,8 @@ export interface Totals {
   readonly skipped: number;
   readonly records: number;
   readonly digest: string;
+  /** Key of the group manifest, where the range is one group that has one; relative to the output prefix. */
+  readonly manifest?: string;
 }
 
 /** A task that failed for good. */
@@ -61,10 +74,22 @@ export interface Timing {
   readonly heartbeatTimeout: number;
   /** Whether the namespace knows riffle's search attributes. */
   readonly searchAttributes: boolean;
+  /** Events that a history may have; a group of tasks that would need more continues as a new execution. */
+  readonly historyEvents: number;
 }
 
-/** What the query `progress` answers. */
-export interface Progress {
+/** What a run does when tasks have failed for good and the others of their pass have ended. */
+export type OnFailure = 'fail' | 'wait';
+
+/** Which of several datasets is at work; they take turns. */
+export interface DatasetTurn {
+  /** From 1. */
+  readonly dataset: number;
+  readonly datasets: number;
+}
+
+/** What the query `progress` answers. `dataset` and `datasets` are there only where there are several. */
+export interface Progress extends Partial<DatasetTurn> {
   readonly stage: string;
   /** 0 before the first pass. */
   readonly pass: number;
@@ -78,18 +103,20 @@ export interface Progress {
 }
 
 /** Sent to the root workflow when a run enters a stage. */
-export interface StageReport {
+export interface StageReport extends Partial<DatasetTurn> {
   readonly stage: string;
   readonly pass: number;
   readonly passes: number;
   readonly tasks: number;
+  /** Tasks of them that were done before the run began. */
+  readonly doneBefore?: number;
   /** Bytes of records that the pass moves. */
   readonly bytes: number;
   /** New warnings for people. */
   readonly warnings?: readonly string[];
 }
 
-/** Sent to the root workflow by a group of tasks, a few times in its life. */
+/** Sent by a group of tasks to the workflow that shows the progress, or sums it up, a few times in its life. */
 export interface GroupReport {
   readonly pass: number;
   /** First task of the group, which names it. */
@@ -97,4 +124,6 @@ export interface GroupReport {
   readonly done: number;
   readonly running: number;
   readonly failed: number;
+  /** A few of those that failed. */
+  readonly failures: readonly TaskFailure[];
 }

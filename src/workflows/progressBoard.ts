@@ -1,6 +1,13 @@
-import { defineQuery, defineSignal, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import {
+  defineQuery,
+  defineSignal,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import type { GroupReport, Progress, StageReport, Timing } from './contract.js';
+import type { GroupReport, OnFailure, Progress, StageReport, Timing } from './contract.js';
 
 export const progressQuery = defineQuery<Progress>('progress');
 export const stageReport = defineSignal<[StageReport]>('stage');
@@ -8,6 +15,9 @@ export const groupReport = defineSignal<[GroupReport]>('group');
 
 const stageKey = defineSearchAttributeKey('RiffleStage', 'KEYWORD');
 const failedKey = defineSearchAttributeKey('RiffleFailedTasks', 'INT');
+
+/** Failed tasks that are named to people. */
+const shownFailures = 5;
 
 /** What a root workflow knows of its run: collected from signals, shown by query, details and search attributes. */
 export class ProgressBoard {
@@ -19,6 +29,7 @@ export class ProgressBoard {
   private shownFailed = 0;
   private readonly warnings: string[] = [];
   private timing: Timing | undefined;
+  private onFailure: OnFailure = 'fail';
 
   constructor() {
     setHandler(progressQuery, () => this.progress(), {
@@ -43,9 +54,18 @@ export class ProgressBoard {
     this.show();
   }
 
-  /** From now on the cluster's search attributes may be set. */
-  use(timing: Timing): void {
+  /** From now on the cluster's search attributes may be set. @param onFailure what people can do about failed tasks */
+  use(timing: Timing, onFailure: OnFailure = 'fail'): void {
     this.timing = timing;
+    this.onFailure = onFailure;
+  }
+
+  /** Counts failed tasks as not yet done; says how many there were. */
+  requeue(): number {
+    const { failed } = this.progress().tasks;
+    for (const [name, group] of this.groups) this.groups.set(name, { ...group, failed: 0, failures: [] });
+    this.show();
+    return failed;
   }
 
   enter(report: StageReport): void {
@@ -60,23 +80,24 @@ export class ProgressBoard {
   }
 
   private progress(): Progress {
-    let [done, running, failed] = [0, 0, 0];
+    let [done, running, failed] = [this.stage.doneBefore ?? 0, 0, 0];
     for (const group of this.groups.values()) {
       done += group.done;
       running += group.running;
       failed += group.failed;
     }
-    const { stage, pass, passes, tasks, bytes } = this.stage;
+    const { stage, pass, passes, tasks, bytes, dataset = 1, datasets = 1 } = this.stage;
     const share = tasks > 0 ? done / tasks : 0;
     const seconds = this.seconds();
     return {
+      ...(datasets > 1 ? { dataset, datasets } : {}),
       stage,
       pass,
       passes,
       tasks: { done, running, failed, total: tasks },
       bytes: { done: Math.round(bytes * share), total: bytes },
       bytesPerSecond: seconds > 0 ? Math.round((bytes * share) / seconds) : 0,
-      etaSeconds: share > 0 ? Math.round(seconds * (passes - pass + 1 / share - 1)) : null,
+      etaSeconds: share > 0 ? Math.round(seconds * (passes * (datasets - dataset + 1) - pass + 1 / share - 1)) : null,
     };
   }
 
@@ -92,7 +113,24 @@ export class ProgressBoard {
       '| stage | tasks done | running | failed | bytes | rate | time |\n| --- | --- | --- | --- | --- | --- | --- |';
     // The current stage comes first: the web UI shows the first lines only.
     const current = this.row(etaSeconds === null ? '' : `about ${etaSeconds} s left`);
-    setCurrentDetails([head, current, ...this.finishedStages, ...this.warnings].join('\n'));
+    setCurrentDetails([head, current, ...this.finishedStages, ...this.failures(), ...this.warnings].join('\n'));
+  }
+
+  /** Which tasks have failed, why, and what to do, for people. */
+  private failures(): string[] {
+    const { failed, done, total } = this.progress().tasks;
+    if (failed === 0) return [];
+    const known = [...this.groups.values()].flatMap(({ failures }) => failures).slice(0, shownFailures);
+    const rest = failed > known.length ? ['', `… and ${failed - known.length} more.`] : [];
+    const retry = `temporal workflow update execute --workflow-id ${workflowInfo().workflowId} --name retryFailed`;
+    const others = done + failed < total ? 'The others go on.' : 'The others are done.';
+    const after = this.onFailure === 'wait' ? '' : ' When the others have ended, the workflow fails.';
+    return [
+      '',
+      `**${failed} of ${total} tasks failed.** ${others}${after} Mend the cause, then have them done again: \`${retry}\``,
+      ...known.flatMap(({ pass, task, code, message }) => ['', `- task ${task} of pass ${pass}: ${code}: ${message}`]),
+      ...rest,
+    ];
   }
 
   /** Seconds from the start of the stage to the last news of it. */
@@ -115,8 +153,9 @@ export class ProgressBoard {
   }
 }
 
-function stageName({ stage, pass, passes }: StageReport): string {
-  return pass > 0 ? `${stage} (pass ${pass} of ${passes})` : stage;
+function stageName({ stage, pass, passes, dataset, datasets }: StageReport): string {
+  const name = pass > 0 ? `${stage} (pass ${pass} of ${passes})` : stage;
+  return datasets === undefined ? name : `dataset ${dataset} of ${datasets}: ${name}`;
 }
 
 function mebibytes(bytes: number): string {

@@ -21,6 +21,8 @@ export class Repairs {
     private readonly scope: unknown,
     private readonly call: (call: TaskCall) => Promise<TaskOutcome>,
     private readonly forget?: Forget,
+    /** Whether the history has room for so many activities more. */
+    private readonly hasRoom: (activities: number) => boolean = () => true,
   ) {}
 
   async run(call: TaskCall): Promise<TaskOutcome> {
@@ -35,7 +37,8 @@ export class Repairs {
       } catch (error) {
         const damage = damageOf(error);
         if (!damage || round === mostRounds) throw error;
-        if (damage.tasks.length > mostRepairs) {
+        // They, and what found them damaged, are activities more than the group has tasks.
+        if (damage.tasks.length > mostRepairs || !this.hasRoom(damage.tasks.length + 1)) {
           await this.forget?.(this.scope, damage.pass, damage.tasks);
           throw tooDamaged(error);
         }

@@ -1,12 +1,15 @@
 import { getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
+import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import type { ShuffleAgenda } from '../activities/shuffle.js';
-import type { ShuffleResult } from '../shuffle/commit.js';
+import type { AlignedResult, ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
-import { quick, working } from './activityProxies.js';
-import type { StageReport, Timing, Totals } from './contract.js';
+import { countSlots, quick, working } from './activityProxies.js';
+import { inTurn, ownTurn } from './aligned.js';
+import type { DatasetTurn, StageReport, Timing, Totals } from './contract.js';
 import { startHolder } from './children.js';
 import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
+import { sumTotals } from './group.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
 import { Repairs } from './repairs.js';
 import { RootSteering, Steering } from './steering.js';
@@ -18,19 +21,36 @@ const summaryLength = 120;
  * Shuffles a dataset: input and result are described in docs/formats.md. The work is done by a child whose id belongs
  * to the output, so that two shuffles never work on one output.
  */
-export async function shuffle(input: unknown): Promise<ShuffleResult> {
+export async function shuffle(input: unknown): Promise<ShuffleResult | AlignedResult> {
   const board = new ProgressBoard();
-  const root = new RootSteering();
+  const root = new RootSteering(() => board.requeue());
   return asRoot(async () => {
-    const { input: parsed, lock, timing, ...admission } = await quick.admitShuffle(input);
-    board.use(timing);
-    const result = await root.begin(admission.parallelism).run((parallelism) =>
+    const { input: parsed, locks, timing, ...admission } = await quick.admitShuffle(input);
+    board.use(timing, parsed.onFailure);
+    const hold = (
+      index: number,
+      shuffle: ShuffleInput,
+      how: Pick<ShuffleRunInput, 'parallelism' | 'turn'>,
+    ): Promise<ChildWorkflowHandle<typeof shuffleRun>> =>
       startHolder(shuffleRun, {
-        workflowId: lock,
-        args: [{ input: parsed, parallelism, timing, root: workflowInfo().workflowId }],
-        summary: `${parsed.input} → ${parsed.output}`.slice(0, summaryLength),
-      }),
-    );
+        workflowId: locks[index]!,
+        args: [{ input: shuffle, timing, root: workflowInfo().workflowId, ...how }],
+        summary: `${[shuffle.input].flat().join(', ')} → ${shuffle.output}`.slice(0, summaryLength),
+      });
+    const steering = root.begin(admission.parallelism);
+    if (parsed.parallelism === undefined) root.follow(countSlots);
+    let result: ShuffleResult | AlignedResult;
+    if (parsed.aligned === undefined) {
+      result = await steering.run((parallelism) => hold(0, parsed, { parallelism }));
+    } else {
+      board.enter({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
+      const inputs = await working(timing.heartbeatTimeout).alignShuffles(parsed);
+      const datasets = inputs.length;
+      const aligned = await inTurn(steering, datasets, (index) =>
+        hold(index, inputs[index]!, { parallelism: 0, turn: { dataset: index + 1, datasets } }),
+      );
+      result = { format: 'riffle.shuffle-result/1', aligned };
+    }
     board.enter({ stage: 'done', pass: 0, passes: 0, tasks: 0, bytes: 0 });
     return result;
   });
@@ -38,20 +58,23 @@ export async function shuffle(input: unknown): Promise<ShuffleResult> {
 
 export interface ShuffleRunInput {
   readonly input: ShuffleInput;
+  /** Tasks at once; a run that waits for its turn is told then. */
   readonly parallelism: number;
   readonly timing: Timing;
   /** Workflow that shows the progress. */
   readonly root: string;
+  /** Of aligned datasets: which this is. The run holds its output and waits until it may begin. */
+  readonly turn?: DatasetTurn;
 }
 
 /** The work of one shuffle: prepare, pass after pass, commit. */
-export async function shuffleRun({ input, timing, root, parallelism }: ShuffleRunInput): Promise<ShuffleResult> {
-  const steering = Steering.bySignal(parallelism);
+export async function shuffleRun({ input, timing, root, turn, ...given }: ShuffleRunInput): Promise<ShuffleResult> {
+  const steering = Steering.bySignal(turn ? await ownTurn() : given.parallelism);
   const activities = working(timing.heartbeatTimeout);
   const tell = async (report: StageReport): Promise<void> => {
     // A root that is gone shows nothing; the run is then terminated with it.
     await getExternalWorkflowHandle(root)
-      .signal(stageReport, report)
+      .signal(stageReport, { ...report, ...turn })
       .catch(() => undefined);
   };
 
@@ -64,21 +87,29 @@ export async function shuffleRun({ input, timing, root, parallelism }: ShuffleRu
 
   for (let pass = agenda.completedPasses + 1; pass <= agenda.tasks.length; pass++) {
     await tell(stageOf(agenda, pass));
-    const totals: Totals = await steering.run((share) =>
-      startPass(`pass-${pass}`, agenda.tasks.length, {
-        activity: 'runShuffleTask',
-        scope: agenda.run,
-        label: passLabel(agenda, pass),
-        pass,
-        tasks: agenda.tasks[pass - 1]!,
-        parallelism: share,
-        timing,
-        root,
-      }),
-    );
+    const before = agenda.done[pass - 1]!;
+    const tasks = agenda.tasks[pass - 1]!;
+    const totals: Totals[] = [{ ...before, skipped: before.tasks }];
+    if (before.tasks < tasks) {
+      const now = await steering.run((share) =>
+        startPass(`pass-${pass}`, agenda.tasks.length * (turn?.datasets ?? 1), {
+          activity: 'runShuffleTask',
+          scope: agenda.run,
+          label: passLabel(agenda, pass),
+          pass,
+          tasks,
+          doneGroups: before.groups,
+          parallelism: share,
+          onFailure: input.onFailure,
+          timing,
+          reportTo: root,
+        }),
+      );
+      totals.push(now);
+    }
     await activities.completeShufflePass.executeWithOptions(
       { summary: `${passLabel(agenda, pass)}: account for every record` },
-      [agenda.run, pass, totals, input.keepIntermediates],
+      [agenda.run, pass, sumTotals(totals), input.keepIntermediates],
     );
   }
 
@@ -111,6 +142,7 @@ function stageOf(agenda: ShuffleAgenda, pass: number): StageReport {
     pass,
     passes: agenda.tasks.length,
     tasks: agenda.tasks[pass - 1]!,
+    doneBefore: agenda.done[pass - 1]!.tasks,
     bytes: agenda.rows * agenda.recordBytes,
   };
 }

@@ -1,6 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { Verdict } from '../verify/verdict.js';
-import { quick, working } from './activityProxies.js';
+import { countSlots, quick, working } from './activityProxies.js';
 import type { VerifyReference } from './contract.js';
 import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
@@ -11,7 +11,7 @@ import { RootSteering } from './steering.js';
 /** Proves that one dataset is a permutation of another, and tests its order; docs/formats.md describes input and result. */
 export async function verify(input: unknown): Promise<Verdict> {
   const board = new ProgressBoard();
-  const root = new RootSteering();
+  const root = new RootSteering(() => board.requeue());
   return asRoot(async () => {
     const { input: places, timing, ...admission } = await quick.admitVerify(input);
     board.use(timing);
@@ -20,16 +20,20 @@ export async function verify(input: unknown): Promise<Verdict> {
     const { tasks, bytes, datasets } = await activities.prepareVerify(places);
     board.enter({ stage: 'read', pass: 1, passes: 1, tasks, bytes });
     const scope: VerifyReference = { ...places, datasets };
-    await root.begin(admission.parallelism).run((parallelism) =>
+    const steering = root.begin(admission.parallelism);
+    root.follow(countSlots);
+    await steering.run((parallelism) =>
       startPass('read', 1, {
         activity: 'runVerifyTask',
         scope,
         label: 'read both datasets',
         pass: 1,
         tasks,
+        doneGroups: '',
         parallelism,
+        onFailure: 'fail',
         timing,
-        root: workflowInfo().workflowId,
+        reportTo: workflowInfo().workflowId,
       }),
     );
     board.enter({ stage: 'judge', pass: 0, passes: 0, tasks: 0, bytes: 0 });

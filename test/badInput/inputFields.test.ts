@@ -35,8 +35,14 @@ const faults: [object, ...RegExp[]][] = [
   [{ outputShardRows: '100' }, /outputShardRows is "100": expected a whole number/],
   [{ parallelism: 0 }, /parallelism is 0: expected a whole number from 1 to 100000/],
   [{ keepIntermediates: 'yes' }, /keepIntermediates is "yes": expected true or false/],
-  [{ replan: true }, /replan is true: this version only knows false/],
-  [{ onFailure: 'wait' }, /onFailure is "wait": this version only knows "fail"/],
+  [{ input: [] }, /input is \[\]: expected at least one dataset/],
+  [
+    { input: ['s3://riffle/a', 7] },
+    /input is \["s3:\/\/riffle\/a",7\]: expected s3:\/\/bucket\/prefix, or a list of such/,
+  ],
+  [{ split: 0.01 }, /split is 0\.01: expected \{"heldOut": …\}/],
+  [{ replan: 'yes' }, /replan is "yes": expected true or false/],
+  [{ onFailure: 'stop' }, /onFailure is "stop": expected "fail" or "wait"/],
 ];
 
 const name = (change: object): string =>
@@ -54,6 +60,22 @@ describe('bad inputs', function () {
       assert.deepEqual(error.fields, Object.keys(change));
     });
   }
+
+  it('aligned beside input and output', async () => {
+    const stdin = JSON.stringify({ ...good, aligned: [{ input: good.input, output: good.output }] });
+    for (const args of [
+      ['start', 'shuffle', '--input', '-', '--json'],
+      ['plan', '-', '--json'],
+    ]) {
+      const error = assertFailed(
+        await runRiffle(args, { stdin }),
+        2,
+        'InvalidInput',
+        /input is "s3:\/\/riffle\/in": use either input and output, or aligned; output is "s3:\/\/riffle\/out": use either/,
+      );
+      assert.deepEqual(error.fields, ['input', 'output']);
+    }
+  });
 
   it('several faults are all named', async () => {
     const stdin = JSON.stringify({ ...good, seed: '', memory: 'x', blockRows: 0 });

@@ -71,8 +71,9 @@ describe('damaged and tampered work', function () {
 
   /** The gather pass and what it wrote. */
   const gatherPass = [/pass-2/, /^\d+\.safetensors$/];
-  /** That the passes are complete. */
+  /** That the passes, and all tasks of a group, are complete. */
   const passRecords = [/pass-\d\.json$/];
+  const groupManifests = [/group-\d+\.json$/];
 
   const matching = (keys: readonly string[], pattern: RegExp): string[] => {
     const found = keys.filter((key) => pattern.test(key)).sort();
@@ -156,7 +157,7 @@ describe('damaged and tampered work', function () {
 
   describe('checkpoint manifests', () => {
     it('one with a wrong CRC counts as none: its task is done again', async () => {
-      const { output, input, work } = await unfinished(...gatherPass, ...passRecords);
+      const { output, input, work } = await unfinished(...gatherPass, ...passRecords, ...groupManifests);
       const [manifest] = matching(work, /pass-1\/.*\.json$/);
       const before = await objectsBelow(bucket, output);
       await alterJson(bucket, output, manifest!, (value: Fields) => void (value.records = 99));
@@ -169,7 +170,7 @@ describe('damaged and tampered work', function () {
       ['a wrong digest', (value: Fields) => void (value.digest = '0'.repeat(32))],
     ] as const) {
       it(`one with ${what} and a good CRC: records are missed, nothing is committed`, async () => {
-        const { output, input, work } = await unfinished(...gatherPass, ...passRecords);
+        const { output, input, work } = await unfinished(...gatherPass, ...passRecords, ...groupManifests);
         await alterJson(bucket, output, matching(work, /pass-1\/.*\.json$/)[0]!, withNewCrc(change));
         const run = await startAndWait('shuffle', input);
         const { message } = assertFailed(
@@ -198,7 +199,7 @@ describe('damaged and tampered work', function () {
       ['key', (shard: Fields) => void (shard.key = '00002.safetensors')],
     ] as const) {
       it(`one of the gather pass with another ${what} of its shard: its task is done again`, async () => {
-        const { output, input, work } = await unfinished();
+        const { output, input, work } = await unfinished(...groupManifests);
         const [manifest] = matching(work, /pass-2\/.*\.json$/);
         const wrote = (value: Fields): Fields[] => value.wrote as Fields[];
         await alterJson(
@@ -215,6 +216,57 @@ describe('damaged and tampered work', function () {
       const { output, input } = await unfinished();
       const [record] = matching(await bucket.keys(output), /pass-2\.json$/);
       await alterJson(bucket, output, record!, (value: Fields) => void (value.digest = '0'.repeat(32)));
+      await finishes(output, input);
+    });
+  });
+
+  describe('group manifests', () => {
+    /** Of the first pass, whose record is lost. */
+    const ofPass1 = /pass-1\/group-\d+\.json$/;
+    const entry = (value: Fields): Fields => (value.reports as Fields[])[0]!;
+
+    it('one with a wrong CRC counts as none: the tasks’ own manifests decide', async () => {
+      const { output, input, work } = await unfinished(...gatherPass, ...passRecords);
+      const [manifest] = matching(work, ofPass1);
+      const before = await objectsBelow(bucket, output);
+      await alterJson(bucket, output, manifest!, (value: Fields) => void (entry(value).records = 99));
+      await finishes(output, input);
+      assert.equal((await objectsBelow(bucket, output))[manifest!], before[manifest!], 'it was folded again');
+    });
+
+    it('one with a wrong count and a good CRC: records are missed, nothing is committed', async () => {
+      const { output, input, work } = await unfinished(...gatherPass, ...passRecords);
+      const change = withNewCrc((value) => void (entry(value).records = 99));
+      await alterJson(bucket, output, matching(work, ofPass1)[0]!, change);
+      assertFailed(await startAndWait('shuffle', input), 1, 'RecordsUnaccounted', formatPrefix(output));
+      assert.ok(!('dataset.json' in (await objectsBelow(bucket, output))));
+    });
+
+    it('one of another group, pass or plan counts as none', async () => {
+      for (const field of ['group', 'pass', 'plan']) {
+        const { output, input, work } = await unfinished(...gatherPass, ...passRecords);
+        const change = withNewCrc((value) => void ((entry(value).records = 99), (value[field] = 7)));
+        await alterJson(bucket, output, matching(work, ofPass1)[0]!, change);
+        await finishes(output, input);
+      }
+    });
+
+    for (const [what, change] of [
+      ['rows', (shard: Fields) => void ((shard.shard as Fields).rows = 99)],
+      ['etag', (shard: Fields) => void (shard.etag = '"0"')],
+    ] as const) {
+      it(`one of the gather pass with another ${what} of a shard: the commit asks the task’s own manifest`, async () => {
+        const { output, input, work } = await unfinished();
+        const altered = withNewCrc((value) => change((entry(value).wrote as Fields[])[0]!));
+        await alterJson(bucket, output, matching(work, /pass-2\/group-\d+\.json$/)[0]!, altered);
+        await finishes(output, input);
+      });
+    }
+
+    it('one that names objects that are gone counts as none: their tasks are done again', async () => {
+      const { output, input, work } = await unfinished(...gatherPass, ...passRecords);
+      const [lost] = matching(work, /pass-1\/.*\.bin$/);
+      await bucket.store.delete(output.bucket, [output.prefix + lost!]);
       await finishes(output, input);
     });
   });

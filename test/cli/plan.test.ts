@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { planCommand } from '../../src/cli/plan.js';
 import type { PlanCommandOptions } from '../../src/cli/plan.js';
 import { InvalidInput } from '../../src/errors.js';
+import type { AlignedPlan } from '../../src/shuffle/alignedPlan.js';
 import type { PlanSummary } from '../../src/shuffle/planSummary.js';
 
 /** The parts of the shipped table that these tests change. */
@@ -75,7 +76,39 @@ describe('riffle plan', () => {
     const after = await plan({ ...fleet, rates: await file(table.rates) });
     assert.equal(after.plan.passes[0]!.seconds, before.plan.passes[0]!.seconds);
     assert.ok(after.plan.passes[1]!.seconds > before.plan.passes[1]!.seconds);
-    assert.equal(after.plan.passes[1]!.bound, 'processor');
+    // More processors would not help: five tasks are all that its memory holds.
+    assert.equal(after.plan.passes[1]!.bound, 'memory');
+  });
+
+  it('adds up aligned datasets', async () => {
+    const rows = 1e10;
+    const aligned = [1024, 64].map((recordBytes) => ({ input: { rows, recordBytes } }));
+    const path = join(folder, 'aligned.json');
+    await writeFile(path, JSON.stringify({ aligned, memory: '12GiB' }));
+    const { json, text } = await planCommand(path, {});
+    const plan = json as AlignedPlan;
+    const [wide, narrow] = plan.aligned as [PlanSummary, PlanSummary];
+    assert.equal(narrow.outputShards, wide.outputShards);
+    for (const field of ['hours', 'gibibyteHours', 'recordBytes'] as const) {
+      assert.equal(plan[field], wide[field] + narrow[field]);
+    }
+    for (const kind of ['get', 'head', 'put', 'list', 'delete'] as const) {
+      assert.equal(plan.requests[kind], wide.requests[kind] + narrow.requests[kind]);
+    }
+    const { total, compute, get, put, storage, perTerabyte } = plan.dollars;
+    assert.ok(Math.abs(wide.dollars.total + narrow.dollars.total - total) < 1e-9 * total);
+    assert.ok(Math.abs(compute + get + put + storage - total) < 1e-9 * total);
+    assert.ok(Math.abs((perTerabyte * rows * (1024 + 64)) / 1e12 - total) < 1e-9 * total);
+    assert.equal(plan.peakMemoryBytes, Math.max(wide.peakMemoryBytes, narrow.peakMemoryBytes));
+    assert.deepEqual(
+      plan.passes.map(({ dataset, kind }) => `${dataset} ${kind}`),
+      ['1 scatter', '1 gather', '2 scatter', '2 gather'],
+    );
+    // All that a plan of one dataset says, but for what each of them has of its own.
+    const own = ['fleet', 'alternatives'];
+    for (const field of Object.keys(wide)) assert.equal(field in plan, !own.includes(field), field);
+    assert.match(text, /^10000000000 records of 64 bytes$/m);
+    assert.match(text, /^Together, one after the other:$/m);
   });
 
   for (const [what, change, says] of [

@@ -12,7 +12,6 @@ import { CountTable } from '../../src/shuffle/countTable.js';
 import { Geometry } from '../../src/shuffle/geometry.js';
 import { incoming } from '../../src/shuffle/incoming.js';
 import { parsePlanInput } from '../../src/shuffle/input.js';
-import type { PlanInput } from '../../src/shuffle/input.js';
 import { layoutOf, shapeOf } from '../../src/shuffle/layout.js';
 import { planTraffic } from '../../src/shuffle/passTraffic.js';
 import type { PassTraffic } from '../../src/shuffle/passTraffic.js';
@@ -55,7 +54,8 @@ interface Planned {
   readonly passes: PassTraffic[];
 }
 
-function planned(dataset: Dataset, options: PlanInput): Planned {
+function planned(dataset: Dataset, input: object): Planned {
+  const options = parsePlanInput(input);
   const layout = layoutOf(dataset, options);
   const shape = shapeOf(dataset.rows, layout);
   const geometry = Geometry.of(shape, planShuffle(dataset, layout, options).plan);
@@ -79,7 +79,7 @@ describe('planTraffic', () => {
     fc.assert(
       fc.property(anyDataset, sizes, (dataset, [blockRows, outputShardRows, more]) => {
         const memory = Math.max(blockRows, outputShardRows) * 310_000 + 5000 + more * 1e6;
-        const options = parsePlanInput({ input, blockRows, outputShardRows, memory, minSegment: 1 });
+        const options = { input, blockRows, outputShardRows, memory, minSegment: 1 };
         const { geometry, passes } = planned(dataset, options);
         if (!geometry.isGather(1)) scattered++;
         let get = 0;
@@ -88,7 +88,7 @@ describe('planTraffic', () => {
           const blocks = geometry.isGather(1) ? undefined : geometry.scatterTask(1, task);
           const first = rowsBefore(geometry.shape, blocks?.firstBlock ?? 0);
           const end = rowsBefore(geometry.shape, blocks?.endBlock ?? geometry.blockCount);
-          const reads = planReads(place, dataset, first, end - first);
+          const reads = planReads([place], dataset, first, end - first);
           get += reads.length;
           bytes += reads.reduce((sum, { range }) => sum + range.end - range.start, 0);
         }
@@ -113,8 +113,7 @@ describe('planTraffic', () => {
     fc.assert(
       fc.property(sizes, ({ width, rows, room, ...cut }) => {
         const memory = Math.max(cut.blockRows, cut.outputShardRows) * (width + 8) * room + 1000;
-        const options = parsePlanInput({ input, memory, ...cut });
-        const { geometry, table, passes } = planned(datasetOf([width], [rows]), options);
+        const { geometry, table, passes } = planned(datasetOf([width], [rows]), { input, memory, ...cut });
         for (let pass = 2; pass <= geometry.passes; pass++) {
           const told = passes[pass - 1]!;
           const { get, put, bytes, mostRecords } = workOf(pass);
@@ -164,10 +163,7 @@ describe('planTraffic', () => {
       { width: 1_000_000, outputShardRows: 40, memory: 320_000_000, minSegment: 1 },
       { width: 1_000_000, outputShardRows: 40, memory: 300_000_000, minSegment: 20_000_000 },
     ]) {
-      const { geometry, table } = planned(
-        datasetOfSize(4096, width),
-        parsePlanInput({ input, blockRows: 1, ...options }),
-      );
+      const { geometry, table } = planned(datasetOfSize(4096, width), { input, blockRows: 1, ...options });
       for (let pass = 1; pass < geometry.passes; pass++) {
         const counted = segmentTraffic(geometry, pass, width, table);
         const estimated = segmentTraffic(geometry, pass, width, undefined);

@@ -109,7 +109,7 @@ describe('readRows', () => {
         );
         assert.equal(
           arrived,
-          planReads(place, dataset, first, count).reduce((sum, read) => sum + size(read.range), 0),
+          planReads([place], dataset, first, count).reduce((sum, read) => sum + size(read.range), 0),
         );
       }),
       { seed: 1, numRuns: 400 },
@@ -151,7 +151,7 @@ async function read(
   sink: { put: (record: number, offset: number, bytes: Uint8Array) => void; onBytes?: (bytes: number) => void },
 ): Promise<void> {
   memory.reset();
-  const reads = planReads(place, dataset, first, count);
+  const reads = planReads([place], dataset, first, count);
   const target: RecordTarget = {
     place: (record, pieces, offset, source, stride, length) => {
       for (let i = 0; i < pieces; i++) sink.put(record + i, offset, memory.view(source + i * stride, length));
@@ -166,7 +166,7 @@ describe('planReads', () => {
     fc.assert(
       fc.property(anyDataset, anyRange, ({ dataset, records }, range) => {
         const [first, count] = clip(range, records.length);
-        const reads = planReads(place, dataset, first, count);
+        const reads = planReads([place], dataset, first, count);
         let row = 0;
         for (const shard of dataset.shards) {
           const own = reads.filter(({ object }) => object.key === place.prefix + shard.key);
@@ -205,7 +205,7 @@ describe('planReads', () => {
       columns: [{ name: 'x', dtype: 'F32', shape: [width / 4] }],
       shards: [50_000, 0, 90_000].map((rows, i) => ({ ...shard, key: `${i}`, rows, bytes: 96 + rows * width })),
     };
-    const reads = planReads(place, dataset, 10_000, 100_000);
+    const reads = planReads([place], dataset, 10_000, 100_000);
     assert.ok(reads.every(({ range }) => size(range) <= readBytes));
     const of = (key: string): { start: number; end: number }[] =>
       reads.filter(({ object }) => object.key === `in/${key}`).map(({ range }) => range);
@@ -213,8 +213,8 @@ describe('planReads', () => {
     assertTiles(of('1'), 0, 0, 0);
     assertTiles(of('2'), 96, 96 + 60_000 * width, 8);
     for (const { range } of reads.slice(1, 5)) assert.equal(range.start % readBytes, 0);
-    assert.deepEqual(planReads(place, dataset, 10_000, 0), []);
-    assert.throws(() => planReads(place, dataset, 139_999, 2), RangeError);
+    assert.deepEqual(planReads([place], dataset, 10_000, 0), []);
+    assert.throws(() => planReads([place], dataset, 139_999, 2), RangeError);
   });
 });
 

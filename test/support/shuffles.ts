@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe } from '../../src/formats/describe.js';
 import { putDirectory } from '../../src/formats/put.js';
 import { writeDataset } from '../../src/formats/writeDataset.js';
@@ -9,8 +10,10 @@ import type { StackEnvironment } from '../../src/stack/embeddedStack.js';
 import { WorkerPool } from '../../src/stack/workerPool.js';
 import { formatPrefix, type Prefix } from '../../src/storage/uri.js';
 import { FaultProxy } from './faultProxy.js';
+import { counting } from './shardFiles.js';
 import { killWorkers, sharedServers } from './stack.js';
 import { openTestBucket, type TestBucket } from './testBucket.js';
+import { until } from './until.js';
 
 /** The real sample, cut into small blocks and shards: 8,192 records of 1,168 bytes, 128 blocks, 16 output shards. */
 export const sampleCut = { seed: 'tests', blockRows: 64, outputShardRows: 512 };
@@ -41,10 +44,11 @@ export class ShuffleBench {
     return new ShuffleBench(new Client({ connection }), bucket, proxy, sample);
   }
 
-  /** Starts worker processes and waits until they poll. */
-  async startWorkers(count: number): Promise<void> {
+  /** Starts worker processes, with one slot each, and waits until they poll. @param settings variables for them */
+  async startWorkers(count: number, settings: Record<string, string> = {}): Promise<WorkerPool> {
     const stack = await sharedServers();
-    const environment: StackEnvironment = { ...stack.environment, AWS_ENDPOINT_URL_S3: this.proxy.endpoint };
+    const endpoint = { AWS_ENDPOINT_URL_S3: this.proxy.endpoint };
+    const environment: StackEnvironment = { ...stack.environment, ...endpoint, ...settings };
     const { children, dataFolder, logFolder } = stack;
     const pool = new WorkerPool({
       stack: { environment, children, dataFolder, logFolder },
@@ -55,11 +59,58 @@ export class ShuffleBench {
     this.pools.push(pool);
     const failure = await Promise.race([pool.ready, pool.failed]);
     if (failure instanceof Error) throw failure;
+    return pool;
   }
 
   async killWorkers(signal: NodeJS.Signals): Promise<void> {
     await Promise.all(this.pools.map((pool) => pool.kill(signal)));
     this.pools = [];
+  }
+
+  /** Records of 8 bytes in raw shards of equal size, as a dataset. */
+  async countingDataset(rows: number, shards: number): Promise<Prefix> {
+    const { store } = this.bucket;
+    const place = this.bucket.newPlace();
+    const bytes = (rows / shards) * 8;
+    for (let shard = 0; shard < shards; shard++) {
+      const key = `${place.prefix}${String(shard).padStart(2, '0')}.bin`;
+      await store.put({ bucket: place.bucket, key }, [counting(bytes, shard * bytes)]);
+    }
+    const { dataset } = await describe(store, place, { encoding: 'raw', recordBytes: 8 });
+    await writeDataset(store, place, dataset);
+    return place;
+  }
+
+  /** Id of the open workflow that works for a root. */
+  async lockOf(root: string): Promise<string> {
+    let lock: string | undefined | null;
+    await until(async () => {
+      const { raw } = await this.client.workflow.getHandle(root).describe();
+      lock = raw.pendingChildren?.[0]?.workflowId;
+      return Boolean(lock);
+    });
+    return lock!;
+  }
+
+  /** Pending activities of a workflow and its children. */
+  async pendingOf(workflowId: string): Promise<number> {
+    const { raw } = await this.client.workflow.getHandle(workflowId).describe();
+    const children = raw.pendingChildren ?? [];
+    const below = await Promise.all(children.map((child) => this.pendingOf(child.workflowId!)));
+    return below.reduce((sum, count) => sum + count, raw.pendingActivities?.length ?? 0);
+  }
+
+  /** Looks at the pending activities of a run, again and again until `until` settles. @returns the most there were */
+  async mostPending(root: string, until: Promise<unknown>): Promise<number> {
+    let over = false;
+    let most = 0;
+    const done = until.finally(() => (over = true));
+    while (!over) {
+      most = Math.max(most, await this.pendingOf(root).catch(() => 0));
+      await sleep(100);
+    }
+    await done;
+    return most;
   }
 
   input(output: Prefix, options: object = {}): object {
@@ -93,7 +144,9 @@ export class ShuffleBench {
 
   /** Tasks of a pass whose checkpoint was sent since the proxy was reset. */
   checkpoints(output: Prefix, pass: number): number {
-    return this.proxy.count(new RegExp(`^PUT /${output.bucket}/${output.prefix}_riffle/\\w+/pass-${pass}/.*\\.json`));
+    return this.proxy.count(
+      new RegExp(`^PUT /${output.bucket}/${output.prefix}_riffle/\\w+/pass-${pass}/[0-9a-f]{4}-\\d+\\.json`),
+    );
   }
 
   async close(): Promise<void> {

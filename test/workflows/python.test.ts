@@ -1,8 +1,9 @@
-// Shuffled safetensors shards as Python reads them: they load, and hold exactly the input's rows.
+// Shuffled safetensors shards, held-out ones among them, as Python reads them: they load, and hold exactly the input's
+// rows.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { findPython, runPython } from '../support/python.js';
 import { ShuffleBench } from '../support/shuffles.js';
 import { stackTimeout } from '../support/stack.js';
@@ -42,12 +43,15 @@ describe('shuffled shards in Python', function () {
     try {
       await bench.startWorkers(1);
       const output = bench.bucket.newPlace();
-      await bench.shuffle(output, { memory: '3MiB', minSegment: '16KiB' });
+      await bench.shuffle(output, { memory: '3MiB', minSegment: '16KiB', split: { heldOut: 0.2 } });
+      let heldOut = 0;
       for (const key of await bench.bucket.keys(output)) {
-        if (!/^\d+\.safetensors$/.test(key)) continue;
+        if (!/^(held-out\/)?\d+\.safetensors$/.test(key)) continue;
+        if (key.startsWith('held-out/')) heldOut++;
         const object = await bench.bucket.store.readWhole({ ...output, key: output.prefix + key }, 1024 ** 3);
-        writeFileSync(join(folder, key), object!.data);
+        writeFileSync(join(folder, basename(key)), object!.data);
       }
+      assert.equal(heldOut, 4);
       assert.equal(runPython(python, program, 'examples/dump', folder).trim(), '8192 5');
     } finally {
       rmSync(folder, { recursive: true });

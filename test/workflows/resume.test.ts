@@ -30,10 +30,10 @@ describe('resuming a shuffle', function () {
 
   beforeEach(() => void bench.proxy.reset());
 
-  async function checkFinished(output: Prefix): Promise<void> {
+  async function checkFinished(output: Prefix, plans = ['_riffle/plan.json']): Promise<void> {
     assert.deepEqual(await bench.digests(output), expected);
     const left = (await bench.bucket.keys(output)).filter((key) => key.startsWith('_riffle/'));
-    assert.deepEqual(left, ['_riffle/plan.json']);
+    assert.deepEqual(left, plans);
   }
 
   for (const pass of [1, 2]) {
@@ -75,6 +75,18 @@ describe('resuming a shuffle', function () {
     assert.equal(result.scatterPasses, 1);
     await checkFinished(output);
     assert.ok(bench.dataPuts(output) - scatterTasks - gatherTasks <= manyTasks.parallelism);
+  });
+
+  it('started anew with other memory and replan: by a new plan, to the same output', async () => {
+    const output = bench.bucket.newPlace();
+    const first = await bench.start(bench.input(output, manyTasks));
+    await until(() => bench.checkpoints(output, 1) >= 4);
+    await bench.client.workflow.getHandle(first.workflowId).terminate('test');
+    const result = await bench.shuffle(output, { memory: '64MiB', replan: true });
+    assert.equal(result.adoptedPlan, false);
+    assert.equal(result.scatterPasses, 0);
+    await checkFinished(output, ['_riffle/plan-2.json', '_riffle/plan.json']);
+    assert.equal((await bench.shuffle(output, manyTasks)).plan, result.plan);
   });
 
   it('started after the commit: the same result without work', async () => {
