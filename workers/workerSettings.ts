@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { InvalidInput } from '../src/errors.js';
 
 export interface WorkerSettings {
@@ -20,11 +21,13 @@ export interface WorkerSettings {
 /** Above it Temporal suggests to continue as new. */
 const defaultHistoryEvents = 4096;
 const defaultMemory = 4 * 1024 ** 3;
-/** Fewer threads than that would leave cores idle while tasks wait for S3; more would hold memory for nothing. */
+/** Each slot has a data thread with buffers and connections of its own. */
 const slotMemory = 512 * 1024 ** 2;
+/** Two, so that one task reads while another writes; more where cores are, up to what stays small beside the memory. */
+const mostSlots = Math.min(4, Math.max(2, availableParallelism()));
 
 /**
- * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per 512 MiB, 1 to 4), and the timing, which
+ * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per 512 MiB and core, 1 to 4), and the timing, which
  * `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT`
  * [10s], `RIFFLE_POLLER_TIMEOUT` [150s]; and `RIFFLE_HISTORY_EVENTS` [4096].
  * @throws InvalidInput
@@ -40,7 +43,7 @@ export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
   }
   return {
     memory,
-    slots: Math.min(4, Math.max(1, Math.floor(memory / slotMemory))),
+    slots: Math.min(mostSlots, Math.max(1, Math.floor(memory / slotMemory))),
     heartbeatTimeout: seconds(environment, 'RIFFLE_HEARTBEAT_TIMEOUT', 30),
     heartbeatThrottle: seconds(environment, 'RIFFLE_HEARTBEAT_THROTTLE', 10),
     pollerTimeout: seconds(environment, 'RIFFLE_POLLER_TIMEOUT', 150),
