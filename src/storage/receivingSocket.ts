@@ -89,7 +89,7 @@ export class ReceivingSocket {
             else if (inBody) timer?.refresh();
             else if (reader.head) allow(timeouts.stall, 'no byte arrived');
           } catch (error) {
-            reject(error as Error);
+            reject(error instanceof Error ? error : new Error(String(error)));
           }
         };
         this.exchanging = {
