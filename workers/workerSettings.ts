@@ -16,11 +16,13 @@ export interface WorkerSettings {
 const defaultMemory = 4 * 1024 ** 3;
 /** Fewer threads than that would leave cores idle while tasks wait for S3; more would hold memory for nothing. */
 const slotMemory = 512 * 1024 ** 2;
+/** Each has a thread of its own, of about 60 MB before it holds any data. */
+const mostSlots = 256;
 
 /**
- * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per 512 MiB, 1 to 4), and the timing, which
- * `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT`
- * [10s].
+ * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]), `RIFFLE_WORKER_SLOTS` (1 to 256 [one per 512 MiB of
+ * memory, 1 to 4]), and the timing, which `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s],
+ * `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT` [10s].
  * @throws InvalidInput
  */
 export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
@@ -30,11 +32,20 @@ export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
   }
   return {
     memory,
-    slots: Math.min(4, Math.max(1, Math.floor(memory / slotMemory))),
+    slots: slots(environment.RIFFLE_WORKER_SLOTS, memory),
     heartbeatTimeout: seconds(environment, 'RIFFLE_HEARTBEAT_TIMEOUT', 30),
     heartbeatThrottle: seconds(environment, 'RIFFLE_HEARTBEAT_THROTTLE', 10),
     stickyTimeout: seconds(environment, 'RIFFLE_STICKY_TIMEOUT', 10),
   };
+}
+
+function slots(text: string | undefined, memory: number): number {
+  if (text === undefined) return Math.min(4, Math.max(1, Math.floor(memory / slotMemory)));
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= mostSlots) return count;
+  throw new InvalidInput(
+    `RIFFLE_WORKER_SLOTS is ${JSON.stringify(text)}: write a whole number from 1 to ${mostSlots}.`,
+  );
 }
 
 function seconds(environment: NodeJS.ProcessEnv, name: string, byDefault: number): number {
