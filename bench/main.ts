@@ -8,7 +8,16 @@ import { tasks } from './tasks.js';
 import { throttle } from './throttle.js';
 
 /** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
-const benches: Record<string, () => Promise<void>> = { draw, hash, memory, prediction, shares, shuffle, tasks, throttle };
+const benches: Record<string, () => Promise<void>> = {
+  draw,
+  hash,
+  memory,
+  prediction,
+  shares,
+  shuffle,
+  tasks,
+  throttle,
+};
 
 const name = process.argv[2] ?? '';
 const bench = benches[name];

@@ -81,7 +81,8 @@ export async function tasks(): Promise<void> {
     store.close();
 
     const counted = { ...totals(histories), planned, seconds, pendingActivities: pending.most, peakRssBytes, cpu };
-    if (counted.tasks < planned) throw new Error(`${planned} tasks were planned, ${counted.tasks} are in the histories`);
+    if (counted.tasks < planned)
+      throw new Error(`${planned} tasks were planned, ${counted.tasks} are in the histories`);
     await present(settings, counted, { fewSeconds, digest, sameBytes: digest === fewDigest });
   });
 }
@@ -112,7 +113,9 @@ function printPlan(name: string, dataset: Dataset, input: object): number {
   const geometry = Geometry.of(shapeOf(dataset.rows, layout), plan);
   const counts = Array.from({ length: geometry.passes }, (_, index) => geometry.taskCount(index + 1));
   const fanOuts = plan.scatter.map(({ fanOut }) => fanOut).join(', ');
-  console.log(`${name}: passes of ${counts.join(', ')} tasks; fan-out ${fanOuts || 'none'}; ${plan.memory} bytes a task`);
+  console.log(
+    `${name}: passes of ${counts.join(', ')} tasks; fan-out ${fanOuts || 'none'}; ${plan.memory} bytes a task`,
+  );
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
