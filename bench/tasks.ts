@@ -37,7 +37,7 @@ interface Settings {
   readonly slots: number;
   /**
    * Tasks that are scheduled at once: more than there are slots, so that no slot waits for the workflow. Then several
-   * tasks end while a workflow task is under way, and share the next one: fewer events, and 1.5 times the speed.
+   * tasks end while a workflow task is under way, and share the next one: fewer events.
    */
   readonly parallelism: number;
 }
