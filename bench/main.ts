@@ -1,11 +1,23 @@
 import { draw } from './draw.js';
 import { hash } from './hash.js';
+import { memory } from './memory.js';
 import { prediction } from './prediction.js';
+import { shares } from './shares.js';
 import { shuffle } from './shuffle.js';
+import { tasks } from './tasks.js';
 import { throttle } from './throttle.js';
 
 /** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
-const benches: Record<string, () => Promise<void>> = { draw, hash, prediction, shuffle, throttle };
+const benches: Record<string, () => Promise<void>> = {
+  draw,
+  hash,
+  memory,
+  prediction,
+  shares,
+  shuffle,
+  tasks,
+  throttle,
+};
 
 const name = process.argv[2] ?? '';
 const bench = benches[name];

@@ -1,15 +1,13 @@
 import { Client, Connection } from '@temporalio/client';
-import { randomFillSync } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { lockOf } from '../src/activities/admission.js';
 import { startWorkflow } from '../src/cli/start.js';
-import { describe } from '../src/formats/describe.js';
-import { writeDataset } from '../src/formats/writeDataset.js';
 import { formatSize, parseSize } from '../src/sizes.js';
 import type { EmbeddedStack } from '../src/stack/embeddedStack.js';
 import { createS3Store, type S3Store } from '../src/storage/s3.js';
 import { formatPrefix, type Prefix } from '../src/storage/uri.js';
 import { boto3Copy, type CopyFigures, CopyThreads } from './copy.js';
+import { makeDataset, removeAll } from './dataset.js';
 import { cpuSeconds, peakBytes } from './processes.js';
 import { median, report } from './report.js';
 import { startWorkers, withStack } from './stack.js';
@@ -43,7 +41,7 @@ export async function shuffle(): Promise<void> {
   await withStack(async (stack) => {
     const store = createS3Store();
     const source: Prefix = { bucket: stack.bucket, prefix: 'input/' };
-    await makeInput(store, source, settings);
+    await makeDataset(store, source, settings);
     const workers = await startWorkers(stack, 1, settings.workerMemory);
     const copier = new CopyThreads(settings.threads);
     const connection = await Connection.connect({ address: stack.environment.TEMPORAL_ADDRESS });
@@ -59,7 +57,7 @@ export async function shuffle(): Promise<void> {
       runs.push(await oneRun(client, stack, pid, settings, `run-${round}`));
       const peer = await boto3Copy(source, { ...source, prefix: 'peer/' }, settings.threads);
       if (peer) peers.push(peer);
-      await remove(store, source.bucket, ['copy/', 'peer/', `run-${round}/`]);
+      await removeAll(store, source.bucket, ['copy/', 'peer/', `run-${round}/`]);
     }
     const peakRssBytes = peakBytes(pid);
     await copier.close();
@@ -94,20 +92,6 @@ function readSettings(): Settings {
     rounds: Number(values.rounds),
     threads: Number(values.threads),
   };
-}
-
-/** Raw shards of random bytes, and their dataset.json. */
-async function makeInput(store: S3Store, place: Prefix, { rows, recordBytes, shardBytes }: Settings): Promise<void> {
-  const shardRows = Math.floor(shardBytes / recordBytes);
-  const data = Buffer.alloc(shardRows * recordBytes);
-  for (let first = 0, shard = 0; first < rows; first += shardRows, shard++) {
-    const bytes = data.subarray(0, Math.min(shardRows, rows - first) * recordBytes);
-    randomFillSync(bytes);
-    const key = `${place.prefix}${String(shard).padStart(5, '0')}.bin`;
-    await store.put({ bucket: place.bucket, key }, [bytes]);
-  }
-  const { dataset } = await describe(store, place, { encoding: 'raw', recordBytes });
-  await writeDataset(store, place, dataset);
 }
 
 async function plainCopy(store: S3Store, copier: CopyThreads, { bucket, prefix }: Prefix): Promise<CopyFigures> {
@@ -155,12 +139,6 @@ async function oneRun(
     passes.push({ seconds: (closeTime!.getTime() - startTime.getTime()) / 1000, cpuSeconds: ends[pass]! - begun });
   }
   return { passes, seconds, cpuSeconds: cpuSeconds(pid) - cpu };
-}
-
-async function remove(store: S3Store, bucket: string, prefixes: readonly string[]): Promise<void> {
-  const keys = [];
-  for (const prefix of prefixes) for await (const { key } of store.list(bucket, prefix)) keys.push(key);
-  if (keys.length > 0) await store.delete(bucket, keys);
 }
 
 async function present(

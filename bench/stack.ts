@@ -17,9 +17,20 @@ export async function withStack<T>(work: (stack: EmbeddedStack) => Promise<T>): 
   }
 }
 
-/** Worker processes, ready. @param memoryBytes budget of each */
-export async function startWorkers(stack: EmbeddedStack, count: number, memoryBytes: number): Promise<WorkerPool> {
-  const pool = new WorkerPool({ stack, count, memoryBytes, restart: false });
+/**
+ * Worker processes, ready.
+ * @param memoryBytes budget of each
+ * @param slots tasks at once of each [by its memory]
+ */
+export async function startWorkers(
+  stack: EmbeddedStack,
+  count: number,
+  memoryBytes: number,
+  slots?: number,
+): Promise<WorkerPool> {
+  const own = slots === undefined ? {} : { RIFFLE_WORKER_SLOTS: String(slots) };
+  const environment = { ...stack.environment, ...own };
+  const pool = new WorkerPool({ stack: { ...stack, environment }, count, memoryBytes, restart: false });
   const failure = await Promise.race([pool.ready, pool.failed]);
   if (failure instanceof Error) throw failure;
   return pool;

@@ -24,12 +24,14 @@ const defaultMemory = 4 * 1024 ** 3;
 /** Each slot has a data thread with buffers and connections of its own. */
 const slotMemory = 512 * 1024 ** 2;
 /** Two, so that one task reads while another writes; more where cores are, up to what stays small beside the memory. */
-const mostSlots = Math.min(4, Math.max(2, availableParallelism()));
+const mostSlotsByDefault = Math.min(4, Math.max(2, availableParallelism()));
+const mostSlots = 256;
 
 /**
- * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]: a slot per 512 MiB and core, 1 to 4), and the timing, which
- * `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT`
- * [10s], `RIFFLE_POLLER_TIMEOUT` [150s]; and `RIFFLE_HISTORY_EVENTS` [4096].
+ * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]), `RIFFLE_WORKER_SLOTS` (1 to 256 [one per 512 MiB of
+ * memory, at least one, at most one per core (two where there is one core) and four]), and the timing, which `riffle dev`
+ * shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT` [10s],
+ * `RIFFLE_POLLER_TIMEOUT` [150s]; and `RIFFLE_HISTORY_EVENTS` [4096].
  * @throws InvalidInput
  */
 export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
@@ -43,13 +45,22 @@ export function workerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
   }
   return {
     memory,
-    slots: Math.min(mostSlots, Math.max(1, Math.floor(memory / slotMemory))),
+    slots: slots(environment.RIFFLE_WORKER_SLOTS, memory),
     heartbeatTimeout: seconds(environment, 'RIFFLE_HEARTBEAT_TIMEOUT', 30),
     heartbeatThrottle: seconds(environment, 'RIFFLE_HEARTBEAT_THROTTLE', 10),
     pollerTimeout: seconds(environment, 'RIFFLE_POLLER_TIMEOUT', 150),
     historyEvents,
     stickyTimeout: seconds(environment, 'RIFFLE_STICKY_TIMEOUT', 10),
   };
+}
+
+function slots(text: string | undefined, memory: number): number {
+  if (text === undefined) return Math.min(mostSlotsByDefault, Math.max(1, Math.floor(memory / slotMemory)));
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= mostSlots) return count;
+  throw new InvalidInput(
+    `RIFFLE_WORKER_SLOTS is ${JSON.stringify(text)}: write a whole number from 1 to ${mostSlots}.`,
+  );
 }
 
 function seconds(environment: NodeJS.ProcessEnv, name: string, byDefault: number): number {

@@ -10,9 +10,9 @@ export const batchBytes = 128 * 1024;
 /** Ranges that a task reads at a time: many where they are small, because each waits for its answer. */
 const mostReads = 16;
 
-/** Bytes that a task may have under way: more where it has more memory anyhow. */
+/** Bytes that a task may have under way: more where it has more memory anyhow, and little where it has little. */
 function bytesInFlight(taskBytes: number): number {
-  return Math.min(Math.max(taskBytes / 64, 4 * readBytes), mostReads * readBytes);
+  return Math.min(Math.max(taskBytes / 64, 4 * readBytes), mostReads * readBytes, Math.max(taskBytes / 2, readBytes));
 }
 
 /**
