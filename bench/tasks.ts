@@ -144,7 +144,7 @@ async function timedRun(client: Client, input: object): Promise<number> {
 
 /** SHA-256 over names and bytes of all output shards. */
 async function shardsDigest(store: S3Store, input: object): Promise<string> {
-  const { bucket, prefix } = parsePrefix(parseShuffleInput(input).output);
+  const { bucket, prefix } = parsePrefix(parseShuffleInput(input).output!);
   const hash = createHash('sha256');
   const keys = [];
   for await (const { key } of store.list(bucket, prefix)) if (key.endsWith('.bin')) keys.push(key);
