@@ -44,8 +44,7 @@ interface Running {
   bytes: number;
 }
 
-describe('ThreadPool', function () {
-  this.timeout(stackTimeout);
+describe('ThreadPool', () => {
   let bucket: TestBucket;
   let proxy: FaultProxy;
   let made: MadeDataset;
@@ -60,7 +59,8 @@ describe('ThreadPool', function () {
   const workers: Worker[] = [];
   const remember = (worker: Worker): void => void workers.push(worker);
 
-  before(async () => {
+  before(async function () {
+    this.timeout(stackTimeout);
     bucket = await openTestBucket();
     proxy = await FaultProxy.start(bucket.environment.AWS_ENDPOINT_URL_S3!);
     environment = { ...process.env };
