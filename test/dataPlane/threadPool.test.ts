@@ -168,23 +168,25 @@ describe('ThreadPool', () => {
 
   it('hands on the errors of riffle with all that they say', async () => {
     pool = new ThreadPool({ threads: 1, memory: plenty });
-    const lost = await makeDataset(bucket, { shardRows: 300 });
+    // One request fails in each task: of several, any may be the first.
+    const lost = await makeDataset(bucket, { shardRows: 300, encoding: 'raw' });
     const of = await prepare(lost);
     const likewise = createS3Store();
+    const context = {
+      store: likewise,
+      memory: new WorkMemory(),
+      input: lost.place,
+      signal: new AbortController().signal,
+      reserve: () => Promise.resolve(),
+      onBytes: () => undefined,
+      pause: () => Promise.resolve(),
+    };
+    for (let task = 1; task < of.geometry.taskCount(1); task++) await runTask(of, 1, task, true, context);
     await bucket.store.delete(lost.place.bucket, [lost.place.prefix + lost.dataset.shards[0]!.key]);
     for (const [pass, code] of [
       [1, 'ObjectMissing'],
       [2, 'WorkDamaged'],
     ] as const) {
-      const context = {
-        store: likewise,
-        memory: new WorkMemory(),
-        input: lost.place,
-        signal: new AbortController().signal,
-        reserve: () => Promise.resolve(),
-        onBytes: () => undefined,
-        pause: () => Promise.resolve(),
-      };
       const error: unknown = await runTask(of, pass, 0, true, context).catch((thrown: unknown) => thrown);
       assert.ok(error instanceof RiffleError);
       assert.equal(error.code, code);
