@@ -25,6 +25,7 @@ export class MemoryBudget {
    * @throws WorkerTooSmall; the signal's reason
    */
   async take(bytes: number, signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted();
     if (bytes > this.capacity) {
       throw new WorkerTooSmall(
         `A task needs ${formatSize(bytes)}, and this worker may use ${formatSize(this.capacity)}: start workers with ` +
@@ -33,15 +34,20 @@ export class MemoryBudget {
       );
     }
     await new Promise<void>((resolve, reject) => {
-      const waiting: Waiting = { bytes, start: resolve };
-      this.queue.push(waiting);
-      signal.addEventListener('abort', () => {
-        const index = this.queue.indexOf(waiting);
-        if (index < 0) return;
-        this.queue.splice(index, 1);
+      const abort = (): void => {
+        this.queue.splice(this.queue.indexOf(waiting), 1);
         reject(signal.reason as Error);
         this.startWaiting();
-      });
+      };
+      const waiting: Waiting = {
+        bytes,
+        start: () => {
+          signal.removeEventListener('abort', abort);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.queue.push(waiting);
       this.startWaiting();
     });
     return () => {

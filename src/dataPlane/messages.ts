@@ -22,7 +22,7 @@ export interface Progress {
   readonly note: 'progress';
   /** Bytes read and written. */
   readonly bytes: number;
-  /** Steps of computations. */
+  /** Steps of computations, and requests to S3. */
   readonly steps: number;
 }
 

@@ -32,9 +32,12 @@ async function run(job: Job): Promise<void> {
   setMaxListeners(0, cancel.signal);
   let bytes = 0;
   let steps = 0;
-  const timer = setInterval(() => {
-    tell({ note: 'progress', bytes, steps });
-  }, progressMilliseconds);
+  const tellProgress = (): void => {
+    // The store ends requests that get no further by itself; while it tries again, the task is not stalled.
+    const requests = Object.values(store.statistics.requests).reduce((sum, count) => sum + count, 0);
+    tell({ note: 'progress', bytes, steps: steps + requests });
+  };
+  const timer = setInterval(tellProgress, progressMilliseconds);
   try {
     const outcome = await jobs.run(job, {
       store,
@@ -49,6 +52,7 @@ async function run(job: Job): Promise<void> {
         cancel.signal.throwIfAborted();
       },
       reserve: async (wanted) => {
+        cancel.signal.throwIfAborted();
         await new Promise<void>((resolve, reject) => {
           granted = resolve;
           cancel.signal.addEventListener('abort', () => {
@@ -58,6 +62,7 @@ async function run(job: Job): Promise<void> {
         });
       },
     });
+    tellProgress();
     tell({ note: 'done', outcome });
   } catch (error) {
     tell({ note: 'failed', error: forward(error) });

@@ -12,7 +12,7 @@ export interface ThreadPoolOptions {
   readonly threads: number;
   /** Bytes that all jobs together may hold. */
   readonly memory: number;
-  /** Milliseconds without progress after which a job is given up [60,000]. */
+  /** Milliseconds without progress after which a job is given up [240,000]. */
   readonly stall?: number;
 }
 
@@ -23,7 +23,8 @@ export interface JobControl {
   readonly onBytes: (bytes: number) => void;
 }
 
-const defaultStall = 60_000;
+/** Longer than the store allows any request to take: one that uploads a part may take 190 s. */
+const defaultStall = 240_000;
 /** Milliseconds that a thread gets to end a cancelled job; then it is ended itself. */
 const cancelGrace = 3_000;
 const built = join(packageFolder(), 'dist', 'src', 'dataPlane', 'thread.js');
@@ -31,6 +32,7 @@ const built = join(packageFolder(), 'dist', 'src', 'dataPlane', 'thread.js');
 /** The data threads of a worker process. */
 export class ThreadPool {
   private readonly budget: MemoryBudget;
+  private readonly threads = new Set<DataThread>();
   private readonly idle: DataThread[] = [];
   private readonly waiting: (() => void)[] = [];
   private running = 0;
@@ -45,47 +47,72 @@ export class ThreadPool {
    */
   async run(job: Job, control: JobControl): Promise<TaskOutcome> {
     await this.turn(control.signal);
-    const thread = this.idle.pop() ?? new DataThread();
+    const thread = this.takeThread();
     try {
       return await thread.run(job, control, this.options.stall ?? defaultStall, (bytes) =>
         this.reserve(thread, bytes, control.signal),
       );
     } finally {
       if (thread.usable) this.idle.push(thread);
-      this.running--;
-      this.waiting.shift()?.();
+      else this.threads.delete(thread);
+      // Whoever waits takes this job's turn over, so that nobody gets in between.
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.running--;
     }
   }
 
-  /** Ends all threads. */
+  /** Ends all threads, and with them the jobs that they do. */
   async close(): Promise<void> {
-    await Promise.all(this.idle.splice(0).map((thread) => thread.end()));
+    this.idle.length = 0;
+    await Promise.all([...this.threads].map((thread) => this.end(thread)));
+  }
+
+  private takeThread(): DataThread {
+    for (let thread = this.idle.pop(); thread; thread = this.idle.pop()) {
+      if (thread.usable) return thread;
+      this.threads.delete(thread);
+    }
+    const thread = new DataThread();
+    this.threads.add(thread);
+    return thread;
+  }
+
+  private async end(thread: DataThread): Promise<void> {
+    this.threads.delete(thread);
+    await thread.end();
   }
 
   private async turn(signal: AbortSignal): Promise<void> {
-    if (this.running >= this.options.threads) {
-      await new Promise<void>((resolve, reject) => {
-        this.waiting.push(resolve);
-        signal.addEventListener('abort', () => {
-          const index = this.waiting.indexOf(resolve);
-          if (index < 0) return;
-          this.waiting.splice(index, 1);
-          reject(signal.reason as Error);
-        });
-      });
+    signal.throwIfAborted();
+    if (this.running < this.options.threads) {
+      this.running++;
+      return;
     }
-    this.running++;
+    await new Promise<void>((resolve, reject) => {
+      const start = (): void => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      };
+      const abort = (): void => {
+        this.waiting.splice(this.waiting.indexOf(start), 1);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.waiting.push(start);
+    });
   }
 
   /** A thread keeps what it once held. What idle threads keep must not add to what the running ones hold. */
   private async reserve(thread: DataThread, bytes: number, signal: AbortSignal): Promise<() => void> {
     const release = await this.budget.take(Math.max(bytes, thread.retained), signal);
+    thread.retained = Math.max(bytes, thread.retained);
     this.idle.sort((a, b) => a.retained - b.retained);
     let kept = this.idle.reduce((sum, other) => sum + other.retained, 0);
     while (kept > this.budget.free) {
       const largest = this.idle.pop()!;
       kept -= largest.retained;
-      await largest.end();
+      await this.end(largest);
     }
     return release;
   }
@@ -128,6 +155,9 @@ class DataThread {
     const { worker } = this;
     let release: (() => void) | undefined;
     let lastProgress = Date.now();
+    // Whoever waits for memory makes no progress, and is not stalled.
+    let waiting = false;
+    let over = false;
     let seen: Progress = { note: 'progress', bytes: 0, steps: 0 };
     let refusal: { readonly error: unknown } | undefined;
     let grace: NodeJS.Timeout | undefined;
@@ -137,7 +167,7 @@ class DataThread {
       grace ??= setTimeout(() => void this.end(), cancelGrace);
     };
     const watch = setInterval(() => {
-      if (Date.now() - lastProgress > stall) stalled.abort();
+      if (!waiting && Date.now() - lastProgress > stall) stalled.abort();
     }, 1000);
     const onNote = (progress: Progress): void => {
       onBytes(progress.bytes - seen.bytes);
@@ -155,16 +185,21 @@ class DataThread {
               onNote(note);
               break;
             case 'reserve':
-              // Whoever waits for memory makes no progress, and is not stalled.
-              lastProgress = Infinity;
-              this.retained = Math.max(this.retained, note.bytes);
+              waiting = true;
               reserve(note.bytes).then(
                 (give) => {
+                  // The thread may be at its next job already.
+                  if (over) {
+                    give();
+                    return;
+                  }
                   release = give;
+                  waiting = false;
                   lastProgress = Date.now();
                   this.tell({ order: 'granted' });
                 },
                 (error: unknown) => {
+                  if (over) return;
                   refusal = { error };
                   stop();
                 },
@@ -184,9 +219,11 @@ class DataThread {
       });
     } catch (error) {
       if (refusal) throw refusal.error;
-      if (!stalled.signal.aborted || signal.aborted) throw error;
+      signal.throwIfAborted();
+      if (!stalled.signal.aborted) throw error;
       throw new TaskStalled(`The task got no further for ${stall / 1000} s; this attempt was given up.`);
     } finally {
+      over = true;
       clearInterval(watch);
       clearTimeout(grace);
       signal.removeEventListener('abort', stop);

@@ -50,7 +50,10 @@ export class ReceivingSocket {
       : connectPlain(options);
     this.socket.setNoDelay(true);
     this.socket.on('error', (error) => this.exchanging?.fail(error));
-    this.socket.on('end', () => this.exchanging?.end());
+    this.socket.on('end', () => {
+      this.usable = false;
+      this.exchanging?.end();
+    });
     this.socket.on('close', () => {
       this.usable = false;
       this.exchanging?.fail(new BrokenAnswer('the connection was closed'));
@@ -97,7 +100,6 @@ export class ReceivingSocket {
             take(() => reader.push(bytes));
           },
           end: () => {
-            this.usable = false;
             take(() => reader.end());
           },
           fail: reject,

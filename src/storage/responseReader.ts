@@ -18,6 +18,7 @@ export interface ResponseSink {
   onBytes(bytes: number): void;
 }
 
+const headEnd = '\r\n\r\n';
 const largestHead = 64 * 1024;
 /** Messages of S3 have some hundred bytes. */
 const largestMessage = 256 * 1024;
@@ -55,23 +56,37 @@ export class ResponseReader {
 
   /** The connection ended. */
   end(): void {
-    if (this.head && this.length === undefined && !this.chunks) this.complete = true;
+    if (this.head && this.length === undefined && !this.chunks) {
+      this.checkFilled();
+      this.complete = true;
+    }
     if (!this.complete) throw new BrokenAnswer('the connection ended before the answer was complete');
   }
 
   private readHead(bytes: Uint8Array): Uint8Array | undefined {
+    let rest: Uint8Array | undefined = bytes;
+    // Interim answers come before the real one.
+    while (rest && this.head === undefined) rest = this.readOneHead(rest);
+    return rest;
+  }
+
+  /** @returns what follows the head; undefined where the head is not complete */
+  private readOneHead(bytes: Uint8Array): Uint8Array | undefined {
     const before = this.text.length;
-    this.text += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-    const end = this.text.indexOf('\r\n\r\n');
+    // No more than may belong to the head: a read of the kernel brings much of the body along.
+    const candidate = bytes.subarray(0, largestHead + headEnd.length - before);
+    this.text += Buffer.from(candidate.buffer, candidate.byteOffset, candidate.length).toString('latin1');
+    const end = this.text.indexOf(headEnd);
     if (end < 0) {
-      if (this.text.length > largestHead) throw new BrokenAnswer('the head of the answer is too long');
+      if (this.text.length >= largestHead + headEnd.length) {
+        throw new BrokenAnswer('the head of the answer is too long');
+      }
       return undefined;
     }
     const head = parseHead(this.text.slice(0, end));
     this.text = '';
-    const body = bytes.subarray(end + 4 - before);
-    // An interim answer; the real one follows.
-    if (head.status < 200) return this.readHead(body);
+    const body = bytes.subarray(end + headEnd.length - before);
+    if (head.status < 200) return body;
     this.head = head;
     const { 'content-length': length, 'transfer-encoding': coding } = head.headers;
     if (coding !== undefined) {
@@ -85,7 +100,10 @@ export class ResponseReader {
     if (this.target && this.length !== undefined && this.length !== this.target.length) {
       throw new BrokenAnswer(`${this.length} bytes come where ${this.target.length} were asked for`);
     }
-    if (head.status === 204 || head.status === 304) this.length = 0;
+    if (head.status === 204 || head.status === 304) {
+      this.length = 0;
+      this.chunks = undefined;
+    }
     return body;
   }
 
@@ -97,13 +115,19 @@ export class ResponseReader {
       this.complete = this.filled === this.length;
       return;
     }
+    if (this.complete && bytes.length > 0) throw new BrokenAnswer('more bytes came than announced');
     for (const piece of this.chunks.push(bytes)) this.take(piece);
     if (!this.chunks.complete) return;
     this.length = this.filled;
+    this.checkFilled();
+    this.complete = true;
+  }
+
+  /** A body that does not say its length may end early in good order. */
+  private checkFilled(): void {
     if (this.target && this.filled < this.target.length) {
       throw new BrokenAnswer(`${this.filled} of ${this.target.length} bytes arrived`);
     }
-    this.complete = true;
   }
 
   private take(bytes: Uint8Array): void {
@@ -128,7 +152,14 @@ function parseHead(text: string): ResponseHead {
   const headers: Record<string, string> = {};
   for (const line of lines) {
     const colon = line.indexOf(':');
-    if (colon > 0) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+    if (colon <= 0) continue;
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    // Where the body ends must not depend on which of the two is believed.
+    if (name === 'content-length' && (headers[name] ?? value) !== value) {
+      throw new BrokenAnswer('the answer has two lengths');
+    }
+    headers[name] = value;
   }
   return { status: Number(status), reason, headers };
 }
@@ -142,11 +173,17 @@ class ChunkReader {
   private state: 'size' | 'data' | 'trailer' = 'size';
 
   *push(bytes: Uint8Array): Generator<Uint8Array, void> {
-    for (let at = 0; at < bytes.length && !this.complete;) {
+    for (let at = 0; at < bytes.length;) {
+      if (this.complete) throw new BrokenAnswer('more bytes came than announced');
       if (this.state === 'data') {
         const count = Math.min(this.left, bytes.length - at);
         const data = Math.max(0, Math.min(count, this.left - 2));
         if (data > 0) yield bytes.subarray(at, at + data);
+        for (let end = data; end < count; end++) {
+          if (bytes[at + end] !== (this.left - end === 2 ? 13 : 10)) {
+            throw new BrokenAnswer('a chunk of the answer is longer than its length');
+          }
+        }
         at += count;
         this.left -= count;
         if (this.left === 0) this.state = 'size';
