@@ -11,7 +11,7 @@ import { RiffleError } from '../../src/errors.js';
 import { describe as describeDataset } from '../../src/formats/describe.js';
 import { writeDataset } from '../../src/formats/writeDataset.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
-import { parseShuffleInput } from '../../src/shuffle/input.js';
+import { parseShuffleInput, type ShuffleInput } from '../../src/shuffle/input.js';
 import { prepareShuffle } from '../../src/shuffle/prepare.js';
 import { encodePlanFile, type ShuffleRun } from '../../src/shuffle/run.js';
 import { runTask } from '../../src/shuffle/task.js';
@@ -91,7 +91,7 @@ describe('ThreadPool', () => {
 
   async function prepare({ input }: MadeDataset): Promise<ShuffleRun> {
     const { signal } = new AbortController();
-    return (await prepareShuffle(bucket.store, parseShuffleInput(input), signal)).run;
+    return (await prepareShuffle(bucket.store, parseShuffleInput(input) as ShuffleInput, signal)).run;
   }
 
   async function runHere(pass: number, task: number): Promise<Task> {
@@ -99,7 +99,7 @@ describe('ThreadPool', () => {
     const { report, skipped } = await runTask(run, pass, task, true, {
       store: bucket.store,
       memory: new WorkMemory(),
-      input: made.place,
+      inputs: [made.place],
       signal: new AbortController().signal,
       reserve: (bytes) => Promise.resolve(void (needs = bytes)),
       onBytes: () => undefined,
@@ -109,7 +109,7 @@ describe('ThreadPool', () => {
   }
 
   function jobOf(task: { pass: number; task: number }, of = run, from = made, redo = true): ShuffleJob {
-    const scope = { input: from.uri, output: formatPrefix(of.output), plan: of.planDigest };
+    const scope = { inputs: [from.uri], output: formatPrefix(of.output), plan: of.planDigest, plans: 1 };
     return { kind: 'shuffle', call: { scope, pass: task.pass, task: task.task, redo }, planFile: encodePlanFile(of) };
   }
 
