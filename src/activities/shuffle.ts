@@ -1,6 +1,7 @@
 import { sumDigests } from '../digests.js';
 import { PlanDamaged } from '../errors.js';
 import { alignShuffles } from '../shuffle/align.js';
+import type { AlignedShuffles } from '../shuffle/align.js';
 import { cleanUp, forgetTasks } from '../shuffle/cleanUp.js';
 import { commitShuffle, completePass } from '../shuffle/commit.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
@@ -37,8 +38,12 @@ export interface ShuffleAgenda {
 
 export interface ShuffleActivities {
   /** Checks aligned datasets and their outputs; writes nothing. */
-  alignShuffles(input: AlignedInput): Promise<ShuffleInput[]>;
-  prepareShuffle(input: ShuffleInput): Promise<ShuffleAgenda>;
+  alignShuffles(input: AlignedInput): Promise<AlignedShuffles>;
+  /**
+   * @param first whether nothing has been moved yet, so that what fails here is a refusal
+   * @param rows of aligned datasets, which this one must still have
+   */
+  prepareShuffle(input: ShuffleInput, first: boolean, rows: number | null): Promise<ShuffleAgenda>;
   runShuffleTask(call: TaskCall<RunReference>): Promise<TaskOutcome>;
   /** Folds the manifests of a group whose tasks are all done into one; returns its key, null where one is gone. */
   foldShuffleGroup(run: RunReference, pass: number, group: number): Promise<string | null>;
@@ -66,10 +71,15 @@ export function shuffleActivities(store: ObjectStore, threads: ThreadPool): Shuf
   return {
     alignShuffles: (input) => attempt(({ signal }) => alignShuffles(store, input, signal), { refusal: true }),
 
-    prepareShuffle: (input) =>
+    prepareShuffle: (input, first, rows) =>
       attempt(
         async ({ signal }) => {
-          const { run, adoptedPlan, warnings, completed, done, result } = await prepareShuffle(store, input, signal);
+          const { run, adoptedPlan, warnings, completed, done, result } = await prepareShuffle(
+            store,
+            input,
+            signal,
+            rows,
+          );
           const passes = Array.from({ length: run.geometry.passes }, (_, index) => index + 1);
           return {
             run: {
@@ -88,7 +98,7 @@ export function shuffleActivities(store: ObjectStore, threads: ThreadPool): Shuf
             result: result ?? null,
           };
         },
-        { refusal: true },
+        { refusal: first },
       ),
 
     runShuffleTask: (call) =>

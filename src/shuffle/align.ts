@@ -43,6 +43,12 @@ export function alignedCut(
   };
 }
 
+/** Aligned datasets as shuffles of their own, and the rows that each of them has. */
+export interface AlignedShuffles {
+  readonly rows: number;
+  readonly shuffles: readonly ShuffleInput[];
+}
+
 /**
  * Turns aligned datasets into shuffles of their own, with equal seed, blocks and output shards, and checks them all:
  * nothing is written.
@@ -52,7 +58,7 @@ export async function alignShuffles(
   store: ObjectStore,
   { aligned, input: _input, output: _output, ...options }: AlignedInput,
   signal: AbortSignal,
-): Promise<ShuffleInput[]> {
+): Promise<AlignedShuffles> {
   const placesOf = ({ input }: { readonly input: string | readonly string[] }) => [input].flat().map(parsePrefix);
   for (const place of aligned.flatMap(placesOf)) {
     for (const { output } of aligned) checkApart(place, parsePrefix(output));
@@ -65,5 +71,5 @@ export async function alignShuffles(
   const cut = alignedCut(members, options);
   const shuffles = aligned.map(({ input, output }) => ({ ...options, ...cut, input, output }));
   for (const shuffle of shuffles) await checkShuffle(store, shuffle, signal);
-  return shuffles;
+  return { rows: members[0]!.dataset.rows, shuffles };
 }

@@ -76,8 +76,8 @@ export function makePlan(wanted: PlanRequest): Planned {
 }
 
 /**
- * The same number of passes with smaller tasks, as long as every segment fills a GET: no request more, but tasks that
- * spread evenly over workers, hold less memory and lose less when they fail.
+ * The same number of passes with smaller tasks, as long as every segment fills a GET: hardly more requests, but tasks
+ * that spread evenly over workers, hold less memory and lose less when they fail.
  */
 function smallerTasks(request: PlanRequest, passes: number, found: Candidate): Candidate {
   const enough = Math.max(request.minSegment, readBytes);

@@ -1,4 +1,11 @@
-import { DatasetInvalid, OutputForeign, OutputOverlapsInput, PlanDamaged, SelfShuffle } from '../errors.js';
+import {
+  DatasetInvalid,
+  DatasetsDiffer,
+  OutputForeign,
+  OutputOverlapsInput,
+  PlanDamaged,
+  SelfShuffle,
+} from '../errors.js';
 import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
 import type { CheckOptions } from '../formats/checkDataset.js';
 import { concatenate, readDatasets } from '../formats/concatenation.js';
@@ -47,9 +54,22 @@ export interface Prepared {
  * asked for.
  * @throws every refusal: DatasetMissing, DatasetInvalid, ShardInvalid, ObjectChanged, OutputOverlapsInput, OutputForeign,
  *   LayoutMismatch, PlanDamaged, SelfShuffle, MemoryTooSmall, ConditionalPutBroken …
+ * @param rows of aligned datasets: what this one must still have
  */
-export async function prepareShuffle(store: ObjectStore, input: ShuffleInput, signal: AbortSignal): Promise<Prepared> {
+export async function prepareShuffle(
+  store: ObjectStore,
+  input: ShuffleInput,
+  signal: AbortSignal,
+  rows: number | null = null,
+): Promise<Prepared> {
   const { run: checked, stored, warnings, found, committed } = await checkShuffle(store, input, signal);
+  if (rows !== null && checked.dataset.rows !== rows) {
+    throw new DatasetsDiffer(
+      `${[input.input].flat().join(' + ')} has ${checked.dataset.rows} rows now, and ${rows} when the shuffle of aligned ` +
+        'datasets began: restore its dataset.json. Nothing was written for it.',
+      { rows: checked.dataset.rows, expected: rows },
+    );
+  }
   if (committed) {
     if (!input.keepIntermediates) await removeLeftovers(store, checked, found, signal);
     const adoptedPlan = adopted(checked, input);

@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import { type HttpHandler, type HttpRequest, buildQueryString, HttpResponse } from '@smithy/core/protocols';
 import type { NodeHttpHandler, NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 import type { HttpHandlerOptions } from '@smithy/types';
@@ -79,6 +80,8 @@ function originOf({ protocol, hostname, port }: HttpRequest): Origin {
 function encode({ method, path, query, headers, hostname, port }: HttpRequest): string {
   const search = buildQueryString(query);
   const all: Record<string, string> = { host: port === undefined ? hostname : `${hostname}:${port}`, ...headers };
+  // What comes from outside, such as an ETag, must not become a header of its own.
+  for (const [name, value] of Object.entries(all)) validateHeaderValue(name, value);
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${method} ${path}${search ? `?${search}` : ''} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }

@@ -49,6 +49,7 @@ export class ReceivingSocket {
       ? connectSecure({ ...options, servername: isIP(host) ? '' : host, ALPNProtocols: ['http/1.1'] })
       : connectPlain(options);
     this.socket.setNoDelay(true);
+    this.socket.setKeepAlive(true, 1000);
     this.socket.on('error', (error) => this.exchanging?.fail(error));
     this.socket.on('end', () => {
       this.usable = false;

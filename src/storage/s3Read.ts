@@ -24,7 +24,8 @@ export async function readInto(
   if (target.length === 0) return;
   let etag = ifMatch;
   let done = 0;
-  await session.call<void>(
+  let mistake: { readonly error: unknown } | undefined;
+  const reading = session.call<void>(
     { verb: `read bytes ${range.start} to ${range.end} of`, operation: 'get', ...object, signal },
     async (options, progressed) => {
       const rest = { start: range.start + done, end: range.end };
@@ -39,7 +40,12 @@ export async function readInto(
         },
         onBytes: (bytes) => {
           done += bytes;
-          onFilled?.(done);
+          try {
+            onFilled?.(done);
+          } catch (error) {
+            mistake = { error };
+            throw error;
+          }
         },
       };
       const command = new GetObjectCommand({
@@ -64,6 +70,10 @@ export async function readInto(
       },
     },
   );
+  await reading.catch((error: unknown) => {
+    // A fault of the caller's own must not look like one of the network.
+    throw mistake ? mistake.error : error;
+  });
 }
 
 /** `ObjectStore.readWhole`. A body that broke is read again from its start. */

@@ -47,6 +47,8 @@ export class Pool<T> {
     }
     await Promise.all(this.jobs);
     if (this.broken) throw this.broken.error;
+    // More may have been added while the last jobs were telling of their end.
+    if (!this.isIdle()) await this.drain();
   }
 
   private isIdle(): boolean {

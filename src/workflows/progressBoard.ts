@@ -88,6 +88,9 @@ export class ProgressBoard {
     }
     const { stage, pass, passes, tasks, bytes, dataset = 1, datasets = 1 } = this.stage;
     const share = tasks > 0 ? done / tasks : 0;
+    // Work that an earlier execution did says nothing of how fast this one is.
+    const fresh = tasks > 0 ? (done - (this.stage.doneBefore ?? 0)) / tasks : 0;
+    const left = passes * (datasets - dataset + 1) - pass + 1 - share;
     const seconds = this.seconds();
     return {
       ...(datasets > 1 ? { dataset, datasets } : {}),
@@ -96,8 +99,8 @@ export class ProgressBoard {
       passes,
       tasks: { done, running, failed, total: tasks },
       bytes: { done: Math.round(bytes * share), total: bytes },
-      bytesPerSecond: seconds > 0 ? Math.round((bytes * share) / seconds) : 0,
-      etaSeconds: share > 0 ? Math.round(seconds * (passes * (datasets - dataset + 1) - pass + 1 / share - 1)) : null,
+      bytesPerSecond: seconds > 0 ? Math.round((bytes * fresh) / seconds) : 0,
+      etaSeconds: fresh > 0 ? Math.round((seconds * left) / fresh) : null,
     };
   }
 

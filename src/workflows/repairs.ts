@@ -53,6 +53,8 @@ export class Repairs {
     const before = again ? undefined : this.redone.get(name);
     const repair = before ?? this.run({ scope: this.scope, pass, task, redo: true });
     this.redone.set(name, repair);
+    // One that failed is tried anew when its readers are.
+    repair.catch(() => this.redone.delete(name));
     return repair;
   }
 }

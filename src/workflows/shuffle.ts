@@ -30,7 +30,7 @@ export async function shuffle(input: unknown): Promise<ShuffleResult | AlignedRe
     const hold = (
       index: number,
       shuffle: ShuffleInput,
-      how: Pick<ShuffleRunInput, 'parallelism' | 'turn'>,
+      how: Pick<ShuffleRunInput, 'parallelism' | 'turn' | 'rows'>,
     ): Promise<ChildWorkflowHandle<typeof shuffleRun>> =>
       startHolder(shuffleRun, {
         workflowId: locks[index]!,
@@ -44,10 +44,10 @@ export async function shuffle(input: unknown): Promise<ShuffleResult | AlignedRe
       result = await steering.run((parallelism) => hold(0, parsed, { parallelism }));
     } else {
       board.enter({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
-      const inputs = await working(timing.heartbeatTimeout).alignShuffles(parsed);
-      const datasets = inputs.length;
+      const { rows, shuffles } = await working(timing.heartbeatTimeout).alignShuffles(parsed);
+      const datasets = shuffles.length;
       const aligned = await inTurn(steering, datasets, (index) =>
-        hold(index, inputs[index]!, { parallelism: 0, turn: { dataset: index + 1, datasets } }),
+        hold(index, shuffles[index]!, { parallelism: 0, turn: { dataset: index + 1, datasets }, rows }),
       );
       result = { format: 'riffle.shuffle-result/1', aligned };
     }
@@ -65,10 +65,19 @@ export interface ShuffleRunInput {
   readonly root: string;
   /** Of aligned datasets: which this is. The run holds its output and waits until it may begin. */
   readonly turn?: DatasetTurn;
+  /** Of aligned datasets: how many rows each had when all were checked. */
+  readonly rows?: number;
 }
 
 /** The work of one shuffle: prepare, pass after pass, commit. */
-export async function shuffleRun({ input, timing, root, turn, ...given }: ShuffleRunInput): Promise<ShuffleResult> {
+export async function shuffleRun({
+  input,
+  timing,
+  root,
+  turn,
+  rows,
+  ...given
+}: ShuffleRunInput): Promise<ShuffleResult> {
   const steering = Steering.bySignal(turn ? await ownTurn() : given.parallelism);
   const activities = working(timing.heartbeatTimeout);
   const tell = async (report: StageReport): Promise<void> => {
@@ -81,6 +90,9 @@ export async function shuffleRun({ input, timing, root, turn, ...given }: Shuffl
   await tell({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
   const agenda = await activities.prepareShuffle.executeWithOptions({ summary: 'check input and output, plan' }, [
     input,
+    // Before a later one of aligned datasets is prepared, others have been moved.
+    turn === undefined || turn.dataset === 1,
+    rows ?? null,
   ]);
   if (agenda.result) return agenda.result;
   await tell({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0, warnings: agenda.warnings });

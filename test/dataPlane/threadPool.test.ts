@@ -175,7 +175,7 @@ describe('ThreadPool', () => {
     const context = {
       store: likewise,
       memory: new WorkMemory(),
-      input: lost.place,
+      inputs: [lost.place],
       signal: new AbortController().signal,
       reserve: () => Promise.resolve(),
       onBytes: () => undefined,
@@ -232,7 +232,9 @@ describe('ThreadPool', () => {
     await writeDataset(bucket.store, place, dataset);
     const output = bucket.newPlace();
     const input = { input: formatPrefix(place), output: formatPrefix(output), seed: 's', memory: '1GiB' };
-    const of = (await prepareShuffle(bucket.store, parseShuffleInput(input), new AbortController().signal)).run;
+    const of = (
+      await prepareShuffle(bucket.store, parseShuffleInput(input) as ShuffleInput, new AbortController().signal)
+    ).run;
     const job = start(jobOf({ pass: 1, task: 0 }, of, { ...made, uri: formatPrefix(place) }));
     await until(() => job.notes > 0);
     assert.equal(proxy.count(/^GET .*0\.bin/), 0, 'it computes where its records go, and reads none yet');
