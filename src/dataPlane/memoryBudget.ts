@@ -56,6 +56,16 @@ export class MemoryBudget {
     };
   }
 
+  /** Takes so many bytes if nobody has to wait for it. @returns gives them back */
+  takeNow(bytes: number): (() => void) | undefined {
+    if (bytes > 0 && (this.queue.length > 0 || bytes > this.free)) return undefined;
+    this.taken += bytes;
+    return () => {
+      this.taken -= bytes;
+      this.startWaiting();
+    };
+  }
+
   private startWaiting(): void {
     for (let next = this.queue[0]; next && this.taken + next.bytes <= this.capacity; next = this.queue[0]) {
       this.queue.shift();

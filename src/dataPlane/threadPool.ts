@@ -47,12 +47,18 @@ export class ThreadPool {
    */
   async run(job: Job, control: JobControl): Promise<TaskOutcome> {
     await this.turn(control.signal);
-    const thread = this.takeThread();
+    const { thread, kept } = this.takeThread();
+    let held = kept;
     try {
-      return await thread.run(job, control, this.options.stall ?? defaultStall, (bytes) =>
-        this.reserve(thread, bytes, control.signal),
-      );
+      return await thread.run(job, control, this.options.stall ?? defaultStall, (bytes) => {
+        const own = held;
+        held = undefined;
+        if (own && bytes <= thread.retained) return Promise.resolve(own);
+        own?.();
+        return this.reserve(thread, bytes, control.signal);
+      });
     } finally {
+      held?.();
       if (thread.usable) this.idle.push(thread);
       else this.threads.delete(thread);
       // Whoever waits takes this job's turn over, so that nobody gets in between.
@@ -68,14 +74,17 @@ export class ThreadPool {
     await Promise.all([...this.threads].map((thread) => this.end(thread)));
   }
 
-  private takeThread(): DataThread {
+  /** A thread, and what gives the memory back that it keeps: from now on that is taken. */
+  private takeThread(): { thread: DataThread; kept: (() => void) | undefined } {
     for (let thread = this.idle.pop(); thread; thread = this.idle.pop()) {
-      if (thread.usable) return thread;
-      this.threads.delete(thread);
+      const kept = thread.usable ? this.budget.takeNow(thread.retained) : undefined;
+      if (kept) return { thread, kept };
+      // Where others need what it keeps, a fresh one has to do.
+      void this.end(thread);
     }
     const thread = new DataThread();
     this.threads.add(thread);
-    return thread;
+    return { thread, kept: undefined };
   }
 
   private async end(thread: DataThread): Promise<void> {

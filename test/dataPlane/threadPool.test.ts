@@ -342,6 +342,25 @@ describe('ThreadPool', () => {
     assert.equal(workers.length, 3);
   });
 
+  it('counts what a thread keeps from the moment it gets a job', async () => {
+    const [other, large] = [gathers[0]!, gathers.at(-1)!];
+    pool = new ThreadPool({ threads: 2, memory: large.needs });
+    await checkSound(large);
+    proxy.reset();
+    // The first job is held before it asks for memory; its thread keeps all that there is.
+    const checkpoints = /^GET .*\/pass-2\/.*\.json/;
+    const open = hold(checkpoints);
+    const first = start(jobOf(large, run, made, false));
+    await until(() => proxy.count(checkpoints) > 0);
+    const second = start(jobOf(other));
+    await until(() => second.notes >= 2);
+    assert.equal(proxy.count(segments), 0);
+    open();
+    assert.equal((await first.outcome).skipped, true);
+    await second.outcome;
+    assert.ok(proxy.count(segments) > 0);
+  });
+
   it('ends idle threads that keep what a larger job needs', async () => {
     const sorted = tasks.toSorted((a, b) => a.needs - b.needs);
     const [small, middle, large] = [sorted[0]!, sorted[1]!, sorted.at(-1)!];
