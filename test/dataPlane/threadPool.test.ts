@@ -378,24 +378,32 @@ describe('ThreadPool', () => {
     assert.equal(workers.length, 2);
   });
 
-  it('gives a job up that gets no further', async () => {
+  it('gives a job up that gets no further; its thread does the next one', async () => {
+    const task = gathers.at(-1)!;
+    pool = new ThreadPool({ threads: 1, memory: task.needs, stall: 1500 });
+    proxy.always(segments, stalling);
+    await assert.rejects(start(jobOf(task)).outcome, isStalled);
+    proxy.reset();
+    await checkSound(task);
+    assert.equal(workers.length, 1);
+  });
+
+  it('does not take a job for stalled that waits for memory', async () => {
     const task = gathers.at(-1)!;
     pool = new ThreadPool({ threads: 2, memory: task.needs, stall: 1500 });
     proxy.always(segments, stalling);
     const job = start(jobOf(task));
     await until(() => proxy.count(segments) > 0);
-    // This one waits for memory all the while, which is no stall.
     const waiting = start(jobOf(gathers[0]!));
-    await assert.rejects(job.outcome, (error) => {
-      assert.ok(error instanceof RiffleError);
-      assert.equal(error.code, 'TaskStalled');
-      assert.ok(error.retryable);
-      return true;
-    });
-    proxy.reset();
+    await assert.rejects(job.outcome, isStalled);
     waiting.abort.abort(reason);
     await assert.rejects(waiting.outcome, reason);
-    await checkSound(task);
-    assert.equal(workers.length, 2);
   });
+
+  function isStalled(error: unknown): boolean {
+    assert.ok(error instanceof RiffleError);
+    assert.equal(error.code, 'TaskStalled');
+    assert.ok(error.retryable);
+    return true;
+  }
 });

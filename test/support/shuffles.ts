@@ -9,6 +9,7 @@ import { startWorkflow } from '../../src/cli/start.js';
 import type { StackEnvironment } from '../../src/stack/embeddedStack.js';
 import { WorkerPool } from '../../src/stack/workerPool.js';
 import { formatPrefix, type Prefix } from '../../src/storage/uri.js';
+import { taskQueue } from '../../src/workflows/contract.js';
 import { FaultProxy } from './faultProxy.js';
 import { counting } from './shardFiles.js';
 import { killWorkers, sharedServers } from './stack.js';
@@ -18,9 +19,13 @@ import { until } from './until.js';
 /** The real sample, cut into small blocks and shards: 8,192 records of 1,168 bytes, 128 blocks, 16 output shards. */
 export const sampleCut = { seed: 'tests', blockRows: 64, outputShardRows: 512 };
 
+/** For how long the workers of an embedded stack count after their last poll. */
+const pollerSeconds = 15;
+
 /** Shuffles of the sample on the shared stack, with workers whose requests to S3 are counted. */
 export class ShuffleBench {
   private pools: WorkerPool[] = [];
+  private readonly started: string[] = [];
 
   private constructor(
     readonly client: Client,
@@ -60,6 +65,21 @@ export class ShuffleBench {
     const failure = await Promise.race([pool.ready, pool.failed]);
     if (failure instanceof Error) throw failure;
     return pool;
+  }
+
+  /** Waits until workers that other tests left no longer count, whose polls the server remembers for a while. */
+  async untilOnly(workers: number): Promise<void> {
+    await until(async () => {
+      const { pollers } = await this.client.workflowService.describeTaskQueue({
+        namespace: this.client.options.namespace,
+        taskQueue: { name: taskQueue },
+        taskQueueType: 1, // workflow tasks
+      });
+      const polls = (pollers ?? []).map((poller) => ({ ...poller, time: Number(poller.lastAccessTime!.seconds) }));
+      const youngest = Math.max(...polls.map(({ time }) => time));
+      const recent = polls.filter(({ time }) => youngest - time <= pollerSeconds + 5);
+      return new Set(recent.map(({ identity }) => identity)).size === workers;
+    });
   }
 
   async killWorkers(signal: NodeJS.Signals): Promise<void> {
@@ -117,8 +137,10 @@ export class ShuffleBench {
     return { input: formatPrefix(this.sample), output: formatPrefix(output), ...sampleCut, ...options };
   }
 
-  start(input: object): ReturnType<typeof startWorkflow> {
-    return startWorkflow(this.client, 'shuffle', input);
+  async start(input: object): ReturnType<typeof startWorkflow> {
+    const started = await startWorkflow(this.client, 'shuffle', input);
+    this.started.push(started.handle.workflowId);
+    return started;
   }
 
   async shuffle(output: Prefix, options: object = {}): Promise<ShuffleResult> {
@@ -150,6 +172,9 @@ export class ShuffleBench {
   }
 
   async close(): Promise<void> {
+    // A run that a failed test left would go on with the workers of the tests that follow.
+    const ended = this.started.map((workflowId) => this.client.workflow.getHandle(workflowId).terminate());
+    await Promise.allSettled(ended);
     await Promise.all(this.pools.map((pool) => pool.stop()));
     await this.proxy.close();
     await this.client.connection.close();
