@@ -1,7 +1,8 @@
 /**
- * The loops over records that JavaScript is slow at, compiled to WebAssembly (`npm run build`). They work on one linear
- * memory; all addresses are bytes in it. Who calls them: src/memory.
+ * The loops that JavaScript is slow at, over records and over random bits, compiled to WebAssembly (`npm run build`). They
+ * work on one linear memory; all addresses are bytes in it. Who calls them: src/memory and src/shuffle/random.ts.
  */
+export { chachaBlocks } from './chacha';
 export { digestRecords, hashRecords } from './recordHash';
 
 /** The first address behind the kernels' own data, a multiple of 16. The first KiB is free as well. */

@@ -1,8 +1,8 @@
+import { crc32 } from '@node-rs/crc32';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { crc32 } from 'node:zlib';
 import { WorkMemory } from '../src/memory/workMemory.js';
 import { defaultBlockRows, defaultOutputShardRows, shapeOf } from '../src/shuffle/layout.js';
 import { emptyDigest } from '../src/shuffle/recordHash.js';

@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { parseArgs } from 'node:util';
 import { lockOf } from '../src/activities/admission.js';
 import { startWorkflow } from '../src/cli/start.js';
@@ -8,7 +8,8 @@ import { createS3Store, type S3Store } from '../src/storage/s3.js';
 import { formatPrefix, type Prefix } from '../src/storage/uri.js';
 import { boto3Copy, type CopyFigures, CopyThreads } from './copy.js';
 import { makeDataset, removeAll } from './dataset.js';
-import { cpuSeconds, peakBytes } from './processes.js';
+import { FullMemory } from './fullMemory.js';
+import { childrenCpuSeconds, cpuSeconds, peakBytes } from './processes.js';
 import { median, report } from './report.js';
 import { startWorkers, withStack } from './stack.js';
 
@@ -25,16 +26,21 @@ interface Settings {
   readonly threads: number;
 }
 
-/** Seconds and CPU seconds of one shuffle. */
-interface RunFigures {
-  readonly passes: readonly { readonly seconds: number; readonly cpuSeconds: number }[];
+/** What one step took. */
+interface StepFigures {
   readonly seconds: number;
+  /** Of the worker, or of the process that copies. */
   readonly cpuSeconds: number;
+  readonly serverCpuSeconds: number;
+}
+
+interface RunFigures extends StepFigures {
+  readonly passes: readonly StepFigures[];
 }
 
 /**
  * The shuffle against a plain copy of the same bytes through the same transfer layer, and that against boto3: rounds of
- * all in turn on one embedded stack, medians and ratios.
+ * all in turn on one embedded stack, medians and ratios. What a step writes is deleted at the end of its round.
  */
 export async function shuffle(): Promise<void> {
   const settings = readSettings();
@@ -47,19 +53,24 @@ export async function shuffle(): Promise<void> {
     const connection = await Connection.connect({ address: stack.environment.TEMPORAL_ADDRESS });
     const client = new Client({ connection });
     const pid = workers.pids[0]!;
+    const memory = new FullMemory(stack.dataFolder);
 
-    const copies: CopyFigures[] = [];
-    const peers: CopyFigures[] = [];
+    const copies: StepFigures[] = [];
+    const peers: StepFigures[] = [];
     const runs: RunFigures[] = [];
     for (let round = 0; round < settings.rounds; round++) {
       console.error(`round ${round + 1} of ${settings.rounds}`);
-      copies.push(await plainCopy(store, copier, source));
+      memory.fill();
+      copies.push(await withServer(() => plainCopy(store, copier, source)));
+      memory.fill();
       runs.push(await oneRun(client, stack, pid, settings, `run-${round}`));
-      const peer = await boto3Copy(source, { ...source, prefix: 'peer/' }, settings.threads);
+      memory.fill();
+      const peer = await withServer(() => boto3Copy(source, { ...source, prefix: 'peer/' }, settings.threads));
       if (peer) peers.push(peer);
       await removeAll(store, source.bucket, ['copy/', 'peer/', `run-${round}/`]);
     }
     const peakRssBytes = peakBytes(pid);
+    await memory.remove();
     await copier.close();
     await workers.stop();
     await connection.close();
@@ -115,36 +126,58 @@ async function oneRun(
     memory: settings.memory,
     outputShardRows: Math.floor(settings.outputShard / settings.recordBytes),
   };
-  const marks: { pass: number; cpu: number }[] = [];
+  const marks: { readonly cpu: number; readonly server: number }[] = [];
+  const mark = (): void => void marks.push({ cpu: cpuSeconds(pid), server: serverCpuSeconds() });
+  const passOf = (pass: number): WorkflowHandle => client.workflow.getHandle(`${lockOf(output)}/pass-${pass}`);
   const watch = setInterval(() => {
-    const pass = marks.length;
-    void client.workflow
-      .getHandle(`${lockOf(output)}/pass-${pass + 1}`)
+    const begun = marks.length;
+    void passOf(begun + 1)
       .describe()
       .then(() => {
-        if (marks.length === pass) marks.push({ pass, cpu: cpuSeconds(pid) });
+        if (marks.length === begun) mark();
       })
       .catch(() => undefined);
-  }, 100);
+  }, 250);
   const cpu = cpuSeconds(pid);
-  const start = performance.now();
-  const { handle } = await startWorkflow(client, 'shuffle', input);
-  await handle.result();
-  const seconds = (performance.now() - start) / 1000;
-  clearInterval(watch);
-  const ends = [...marks.slice(1).map((mark) => mark.cpu), cpuSeconds(pid)];
-  const passes = [];
-  for (const { pass, cpu: begun } of marks) {
-    const { startTime, closeTime } = await client.workflow.getHandle(`${lockOf(output)}/pass-${pass + 1}`).describe();
-    passes.push({ seconds: (closeTime!.getTime() - startTime.getTime()) / 1000, cpuSeconds: ends[pass]! - begun });
+  const run = await withServer(async () => {
+    const start = performance.now();
+    const { handle } = await startWorkflow(client, 'shuffle', input);
+    await handle.result();
+    clearInterval(watch);
+    return { seconds: (performance.now() - start) / 1000, cpuSeconds: cpuSeconds(pid) - cpu };
+  });
+  mark();
+  const passes: StepFigures[] = [];
+  for (let pass = 1; pass < marks.length; pass++) {
+    const [begin, end] = [marks[pass - 1]!, marks[pass]!];
+    const { startTime, closeTime } = await passOf(pass).describe();
+    passes.push({
+      seconds: (closeTime!.getTime() - startTime.getTime()) / 1000,
+      cpuSeconds: end.cpu - begin.cpu,
+      serverCpuSeconds: end.server - begin.server,
+    });
   }
-  return { passes, seconds, cpuSeconds: cpuSeconds(pid) - cpu };
+  return { ...run, passes };
+}
+
+async function withServer<T extends object | undefined>(
+  step: () => Promise<T>,
+): Promise<T & { serverCpuSeconds: number }> {
+  const before = serverCpuSeconds();
+  const figures = await step();
+  return figures && { ...figures, serverCpuSeconds: serverCpuSeconds() - before };
+}
+
+/** CPU time of the S3 server so far. */
+function serverCpuSeconds(): number {
+  const all = [...childrenCpuSeconds()];
+  return all.find(([program]) => program.startsWith('versitygw'))![1];
 }
 
 async function present(
   settings: Settings,
-  copies: readonly CopyFigures[],
-  peers: readonly CopyFigures[],
+  copies: readonly StepFigures[],
+  peers: readonly StepFigures[],
   runs: readonly RunFigures[],
   peakRssBytes: number,
 ): Promise<void> {
@@ -155,13 +188,17 @@ async function present(
   const scatter = runs.flatMap(({ passes }) => passes.slice(0, -1).map(({ seconds }) => seconds));
   const gather = runs.map(({ passes }) => passes.at(-1)!.seconds);
   const perGiB = (cpu: readonly number[]): string => ((median(cpu) * 1024 ** 3) / bytes).toFixed(2);
-  const row = (step: string, seconds: readonly number[], cpu: readonly number[]): object => ({
-    step,
-    seconds: median(seconds).toFixed(2),
-    'MiB/s': Math.round(bytes / median(seconds) / 1024 ** 2),
-    'of copy': over(seconds),
-    'client CPU s/GiB': perGiB(cpu),
-  });
+  const row = (step: string, steps: readonly StepFigures[]): object => {
+    const seconds = steps.map((one) => one.seconds);
+    return {
+      step,
+      seconds: median(seconds).toFixed(2),
+      'MiB/s': Math.round(bytes / median(seconds) / 1024 ** 2),
+      'of copy': over(seconds),
+      'client CPU s/GiB': perGiB(steps.map(({ cpuSeconds: cpu }) => cpu)),
+      'server CPU s/GiB': perGiB(steps.map(({ serverCpuSeconds: cpu }) => cpu)),
+    };
+  };
   const figures = {
     ...settings,
     scatterOverCopy: scatter.length > 0 ? over(scatter) : null,
@@ -175,32 +212,15 @@ async function present(
     runs,
   };
   await report('shuffle', figures, [
-    row(
-      'plain copy',
-      copies.map(({ seconds }) => seconds),
-      copies.map(({ cpuSeconds: cpu }) => cpu),
-    ),
-    ...(peers.length > 0
-      ? [
-          row(
-            'boto3 copy',
-            peers.map(({ seconds }) => seconds),
-            peers.map(({ cpuSeconds: cpu }) => cpu),
-          ),
-        ]
-      : []),
+    row('plain copy', copies),
+    ...(peers.length > 0 ? [row('boto3 copy', peers)] : []),
     ...Array.from({ length: passCount }, (_, pass) =>
       row(
         pass + 1 < passCount ? `scatter pass ${pass + 1}` : 'gather pass',
-        runs.map(({ passes }) => passes[pass]!.seconds),
-        runs.map(({ passes }) => passes[pass]!.cpuSeconds),
+        runs.map(({ passes }) => passes[pass]!),
       ),
     ),
-    row(
-      'whole run',
-      runs.map(({ seconds }) => seconds),
-      runs.map(({ cpuSeconds: cpu }) => cpu),
-    ),
+    row('whole run', runs),
   ]);
   console.log(
     `${formatSize(bytes)} of ${settings.recordBytes}-byte records; memory ${formatSize(settings.memory)} a task, ` +

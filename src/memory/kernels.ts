@@ -14,6 +14,7 @@ export interface Kernels {
     length: number,
     count: number,
   ): void;
+  chachaBlocks(state: number, rounds: number, output: number): void;
   hashRecords(records: number, count: number, width: number, hashes: number): void;
   digestRecords(records: number, count: number, width: number, digest: number): void;
 }

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { combineCrc32 } from '../storage/crc32.js';
 import { partBytes } from '../storage/objectStore.js';
 import type { SettledPart } from '../storage/objectStore.js';
@@ -113,11 +113,11 @@ export class Slab {
     return crc;
   }
 
-  /** The parts as they are uploaded. @param checksums of all bytes; none where the content proves itself */
-  settledParts(checksums?: PartChecksums): SettledPart[] {
+  /** The parts as they are uploaded. @param checksums of all bytes */
+  settledParts(checksums: PartChecksums): SettledPart[] {
     return this.parts.map((address, index) => ({
       bytes: this.memory.view(address, Math.min(this.size, this.length - index * this.size)),
-      crc32: checksums?.ofPart(index),
+      crc32: checksums.ofPart(index),
     }));
   }
 

@@ -30,6 +30,10 @@ export interface NodeRun {
 export class Arranger {
   private readonly stream: RandomStream;
   private sinceStep = 0;
+  /** Places that are drawn ahead. */
+  private readonly others = new Uint32Array(64);
+  /** Of no use but to keep reads that only warm the cache from being optimized away. */
+  private fetched = 0;
 
   /** @param scratch as long as the largest number of records of a node; free for other use when all is arranged */
   constructor(
@@ -90,27 +94,44 @@ export class Arranger {
       let lefts = left.get(level, index);
       if (this.isStep(remaining)) yield;
       stream.seek(Domain.label, level, index, node.heap);
-      for (; remaining > 0; remaining--, read++) {
-        if (lefts === remaining || (lefts > 0 && stream.below(remaining) < lefts)) {
-          order[write++] = order[read]!;
-          lefts--;
-        } else {
-          scratch[set++] = order[read]!;
-        }
+      // Without branches on what is drawn, which a processor cannot foresee: both places are written, one counts.
+      for (; lefts > 0 && lefts < remaining; remaining--, read++) {
+        const record = order[read]!;
+        const isLeft = Number(stream.below(remaining) < lefts);
+        order[write] = scratch[set] = record;
+        write += isLeft;
+        set += 1 - isLeft;
+        lefts -= isLeft;
       }
+      // The rest all go one way.
+      if (lefts > 0) {
+        order.copyWithin(write, read, read + remaining);
+        write += remaining;
+      } else {
+        scratch.set(order.subarray(read, read + remaining), set);
+        set += remaining;
+      }
+      read += remaining;
     }
     order.set(scratch.subarray(0, set), write);
   }
 
   /** Draws the final order of a shard's records: one Fisher–Yates over `order`, in place. */
   *shuffleShard(order: Uint32Array, shard: ShardNode): Steps<void> {
+    const { others } = this;
     const stream = this.stream.seek(Domain.order, 0, 0, shard.heap);
-    for (let last = order.length - 1; last > 0; last--) {
-      if (last % recordsPerStep === 0) yield;
-      const other = stream.below(last + 1);
-      const record = order[last]!;
-      order[last] = order[other]!;
-      order[other] = record;
+    for (let last = order.length - 1; last > 0;) {
+      const count = Math.min(others.length, last);
+      if (this.isStep(count)) yield;
+      for (let i = 0; i < count; i++) others[i] = stream.below(last - i + 1);
+      // Large orders lie in main memory. Reading all of a batch first fetches them at the same time.
+      for (let i = 0; i < count; i++) this.fetched ^= order[others[i]!]!;
+      for (let i = 0; i < count; i++, last--) {
+        const other = others[i]!;
+        const record = order[last]!;
+        order[last] = order[other]!;
+        order[other] = record;
+      }
     }
   }
 

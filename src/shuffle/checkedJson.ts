@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { canonicalJson } from '../json.js';
 import type { Json } from '../json.js';
 

@@ -1,4 +1,4 @@
-import { Slab } from '../memory/slab.js';
+import { PartChecksums, Slab } from '../memory/slab.js';
 import { batchRecords } from '../memory/workMemory.js';
 import type { WorkMemory } from '../memory/workMemory.js';
 import type { SettledPart } from '../storage/objectStore.js';
@@ -8,8 +8,10 @@ import type { Pause, RecordTarget } from './recordTarget.js';
 import { encodeTrailer, trailerBytes } from './segment.js';
 import type { SegmentIdentity } from './segment.js';
 
-/** Bytes of records that are hashed between two pauses: a few milliseconds. */
-const bytesPerPause = 8 * 1024 * 1024;
+/** Bytes that are hashed and summed at a time: they stay in the processor's cache. */
+const sweepBytes = 256 * 1024;
+/** Sweeps between two pauses: a few milliseconds. */
+const sweepsPerPause = 32;
 
 /** A packed object that is complete. */
 export interface SealedObject {
@@ -53,24 +55,29 @@ export class PackedTarget implements RecordTarget {
     }
   }
 
-  /** Hashes all records and writes the trailers. */
+  /** Hashes all records, writes the trailers, and sums up all bytes. */
   async seal(identify: (segment: number, records: number) => SegmentIdentity, pause: Pause): Promise<SealedObject> {
     const { memory, object, recordBytes, scratch } = this;
     const { groupStarts } = this.placement;
-    const most = Math.max(1, Math.floor(bytesPerPause / recordBytes));
+    const most = Math.max(1, Math.floor(sweepBytes / recordBytes));
+    const checksums = new PartChecksums(object);
     const digests: string[] = [];
+    let sweeps = 0;
+    let position = 0;
     for (let segment = 0; segment + 1 < groupStarts.length; segment++) {
-      const firstSlot = groupStarts[segment]!;
-      const records = groupStarts[segment + 1]! - firstSlot;
-      const start = firstSlot * recordBytes + segment * trailerBytes;
+      const records = groupStarts[segment + 1]! - groupStarts[segment]!;
       const digest = emptyDigest();
-      for (const run of object.recordRuns(start, records, recordBytes, most, scratch)) {
+      for (const run of object.recordRuns(position, records, recordBytes, most, scratch)) {
         memory.digestRecords(run.address, run.count, recordBytes, digest);
-        await pause();
+        checksums.add(position, run.count * recordBytes);
+        position += run.count * recordBytes;
+        if (++sweeps % sweepsPerPause === 0) await pause();
       }
-      object.write(start + records * recordBytes, encodeTrailer(identify(segment, records), digest));
+      object.write(position, encodeTrailer(identify(segment, records), digest));
+      checksums.add(position, trailerBytes);
+      position += trailerBytes;
       digests.push(digestOf(digest.sum));
     }
-    return { parts: object.settledParts(), digests };
+    return { parts: object.settledParts(checksums), digests };
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { bindKernels, type Kernels } from '../memory/kernels.js';
 
 /** What a stream of random bits is used for. Part of the nonce, so that no two uses ever share a stream. */
 export const Domain = { table: 1, label: 2, order: 3 } as const;
@@ -28,23 +29,40 @@ export function nonceWords(
   return [(domain | (rowLevel << 8) | (rowHigh << 16)) >>> 0, rowIndex >>> 0, shardNode >>> 0];
 }
 
+/** Words of a ChaCha block, and those that the kernel makes at a time. */
+const blockWords = 16;
+const kernelWords = 4 * blockWords;
+
 /**
  * Random bits addressed by what they decide: ChaCha (Bernstein 2008) with 8 rounds, a 32-bit block counter and the
  * nonce of `nonceWords`. Eight rounds are one more than any published attack reaches, and nobody attacks a shuffle;
  * speed counts, because every record takes one word per level of the shard tree.
  *
- * One object serves many streams, one at a time: `seek` moves it, so that drawing allocates nothing.
+ * One object serves many streams, one at a time: `seek` moves it, so that drawing allocates nothing. The first block of a
+ * stream is made here, because most streams need no more of it; those that follow by a kernel, four at a time.
  */
 export class RandomStream {
-  private readonly state = new Uint32Array(16);
-  private readonly words = new Uint32Array(16);
-  private used = 16;
+  private readonly kernels: Kernels;
+  /** Addresses of the kernel's input and output. */
+  private readonly stateAddress: number;
+  private readonly wordsAddress: number;
+  private readonly state: Uint32Array;
+  private readonly words: Uint32Array;
+  /** Words that are there, and those of them that have been taken. */
+  private made = 0;
+  private used = 0;
 
   constructor(
     key: Uint8Array,
     private readonly rounds = 8,
   ) {
     if (key.length !== 32) throw new RangeError('A ChaCha key has 32 bytes');
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    this.kernels = bindKernels(memory);
+    this.stateAddress = this.kernels.firstFree();
+    this.wordsAddress = this.stateAddress + 4 * blockWords;
+    this.state = new Uint32Array(memory.buffer, this.stateAddress, blockWords);
+    this.words = new Uint32Array(memory.buffer, this.wordsAddress, kernelWords);
     const view = new DataView(key.buffer, key.byteOffset, 32);
     this.state.set([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]);
     for (let i = 0; i < 8; i++) this.state[4 + i] = view.getUint32(4 * i, true);
@@ -62,13 +80,13 @@ export class RandomStream {
     this.state[13] = word1;
     this.state[14] = word2;
     this.state[15] = word3;
-    this.used = 16;
+    this.made = this.used = 0;
     return this;
   }
 
   /** The next 32 bits. */
   uint32(): number {
-    if (this.used === 16) this.refill();
+    if (this.used === this.made) this.refill();
     return this.words[this.used++]!;
   }
 
@@ -85,13 +103,13 @@ export class RandomStream {
   below(bound: number): number {
     if (bound <= 2 ** 21) {
       let product = this.uint32() * bound;
-      let high = Math.floor(product / 2 ** 32);
+      let high = (product * 2 ** -32) | 0;
       let low = product - high * 2 ** 32;
       if (low < bound) {
         const threshold = 2 ** 32 % bound;
         while (low < threshold) {
           product = this.uint32() * bound;
-          high = Math.floor(product / 2 ** 32);
+          high = (product * 2 ** -32) | 0;
           low = product - high * 2 ** 32;
         }
       }
@@ -101,12 +119,23 @@ export class RandomStream {
     for (;;) {
       const high = this.uint32() >>> 11;
       const value = high * 2 ** 32 + this.uint32();
-      if (value < limit) return value % bound;
+      if (value < limit) return remainder(value, bound);
     }
   }
 
-  /** One ChaCha block. The state lives in local variables, which V8 keeps in registers: this is the hottest loop. */
   private refill(): void {
+    if (this.made === 0) {
+      this.firstBlock();
+      this.made = blockWords;
+    } else {
+      this.kernels.chachaBlocks(this.stateAddress, this.rounds, this.wordsAddress);
+      this.made = kernelWords;
+    }
+    this.used = 0;
+  }
+
+  /** One ChaCha block. The state lives in local variables, which V8 keeps in registers. */
+  private firstBlock(): void {
     const input = this.state;
     // prettier-ignore
     let x0 = input[0]!, x1 = input[1]!, x2 = input[2]!, x3 = input[3]!, x4 = input[4]!, x5 = input[5]!,
@@ -140,7 +169,16 @@ export class RandomStream {
       output[8] = x8 + input[8]!; output[9] = x9 + input[9]!; output[10] = x10 + input[10]!; output[11] = x11 + input[11]!;
       output[12] = x12 + input[12]!; output[13] = x13 + input[13]!; output[14] = x14 + input[14]!; output[15] = x15 + input[15]!;
     }
-    this.state[12] = input[12]! + 1;
-    this.used = 0;
+    input[12]!++;
   }
+}
+
+/**
+ * value mod bound for integers 0 ≤ value < 2^53 and bound ≥ 1, several times faster than `%` of doubles: the rounded
+ * quotient is the true one or one above it, and value less a true multiple of bound is exact.
+ */
+function remainder(value: number, bound: number): number {
+  const quotient = Math.floor(value / bound);
+  const rest = value - quotient * bound;
+  return rest >= 0 ? rest : value - (quotient - 1) * bound;
 }

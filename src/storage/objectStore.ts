@@ -55,8 +55,8 @@ export interface LazyPart {
 /** A part in memory whose checksum is settled. */
 export interface SettledPart {
   readonly bytes: Uint8Array;
-  /** CRC-32, which the server checks; undefined where the content proves itself to whoever reads it. */
-  readonly crc32: number | undefined;
+  /** CRC-32, which the server checks. */
+  readonly crc32: number;
 }
 
 /** One part of an object to write. */

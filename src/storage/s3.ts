@@ -203,10 +203,6 @@ async function joined(parts: readonly Part[]): Promise<SettledPart> {
   if (first && bodies.length === 1) return first;
   return {
     bytes: Buffer.concat(bodies.map(({ bytes }) => bytes)),
-    crc32: bodies.reduce<number | undefined>(
-      (crc, { bytes, crc32 }) =>
-        crc === undefined || crc32 === undefined ? undefined : combineCrc32(crc, crc32, bytes.length),
-      0,
-    ),
+    crc32: bodies.reduce((crc, { bytes, crc32 }) => combineCrc32(crc, crc32, bytes.length), 0),
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -26,7 +26,7 @@ export interface Upload {
 }
 
 /**
- * Writes an object by one request; the server checks the body's CRC32, where it has one.
+ * Writes an object by one request; the server checks the body's CRC32.
  *
  * A server that refuses a conditional write early (versitygw does) may close the connection while the body is still
  * being sent, and the refusal is lost. A broken attempt is therefore followed by a look at the key.
@@ -63,7 +63,7 @@ export async function uploadAtOnce(
 }
 
 /**
- * Writes an object as a multipart upload of `parts` as they are; the server checks each part's CRC32, where all have one.
+ * Writes an object as a multipart upload of `parts` as they are; the server checks each part's CRC32.
  *
  * An upload that turns out to be void (a competing conditional write, or somebody aborted it) is made anew.
  * @param head looks the object up, to learn what became of a completion whose answer was lost
@@ -76,7 +76,7 @@ export async function uploadInParts(
 ): Promise<PutOutcome> {
   const { object, signal } = upload;
   return session.call({ verb: 'write', ...object, signal }, async () => {
-    const id = await create(session, upload, parts.every(isChecked));
+    const id = await create(session, upload);
     try {
       const outcome = await complete(session, upload, id, await sendParts(session, upload, id, parts), head);
       if (!outcome.created) await abandon(session, object, id);
@@ -88,13 +88,13 @@ export async function uploadInParts(
   });
 }
 
-async function create(session: S3Session, { object, signal }: Upload, checked: boolean): Promise<string> {
+async function create(session: S3Session, { object, signal }: Upload): Promise<string> {
   return session.call({ verb: 'begin to write', operation: 'put', ...object, signal }, async (options) => {
     const { UploadId } = await session.client.send(
       new CreateMultipartUploadCommand({
         Bucket: object.bucket,
         Key: object.key,
-        ...(checked ? { ChecksumAlgorithm: 'CRC32' as const } : {}),
+        ChecksumAlgorithm: 'CRC32',
       }),
       options,
     );
@@ -244,13 +244,8 @@ function present(value: string | undefined): string {
   return value;
 }
 
-function isChecked(part: Part): boolean {
-  return !('bytes' in part) || part.crc32 !== undefined;
-}
-
 /** A CRC32 as S3 writes it: four bytes, big end first, base64. */
-function checksum(crc: number | undefined): string | undefined {
-  if (crc === undefined) return undefined;
+function checksum(crc: number): string {
   const buffer = Buffer.alloc(4);
   buffer.writeUInt32BE(crc);
   return buffer.toString('base64');

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import type { ObjectLocation, ObjectStore } from './objectStore.js';
 
 const compareBytes = 16 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { z } from 'zod';
 import { concatenate, readDatasets } from '../formats/concatenation.js';
 import type { Dataset } from '../formats/dataset.js';

@@ -1,3 +1,4 @@
+import { crc32 } from '@node-rs/crc32';
 import { shardLocation } from '../formats/concatenation.js';
 import type { Dataset } from '../formats/dataset.js';
 import { columnBytes, firstRows, recordBytes, shardColumnOffsets } from '../formats/encoding.js';
@@ -10,7 +11,6 @@ import { largestRead, planReads, readRows } from '../shuffle/readRows.js';
 import { combineCrc32 } from '../storage/crc32.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
-import { crc32 } from 'node:zlib';
 
 /** Shards [first, end) of a dataset, read by one task. */
 export interface ShardRange {
