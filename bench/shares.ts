@@ -21,7 +21,8 @@ const plans = [
   { rows: 1e14, memory: 100 * gibibyte },
 ];
 
-/** Bytes that are digested at a time, as in a gather task. */
+/** Bytes that are digested at a time: as they arrive, and when what was made of them is sealed. */
+const arrivingBytes = 128 * 1024;
 const sweepBytes = 256 * 1024;
 
 /** Shares of a worker's CPU that must not be passed. */
@@ -130,13 +131,13 @@ interface ChecksumShare {
 }
 
 /**
- * Records are digested when they are written, and from the second pass on also when they are read; output shards get a
- * CRC-32 besides, in one sweep with the digest.
+ * From the second pass on records are digested as they arrive, when the processor's cache holds them. What a task made of
+ * them is digested and gets its CRC-32 in one sweep.
  */
 function checksums(width: number, costs: readonly TaskCosts[], passes: readonly number[]): ChecksumShare[] {
   const kernels = kernelCosts(width);
   const steps = costs.map(({ kind, pass }, index) => {
-    const sum = (pass > 1 ? kernels.digest : 0) + (kind === 'gather' ? kernels.digestAndCrc32 : kernels.digest);
+    const sum = (pass > 1 ? kernels.arriving : 0) + kernels.sealing;
     return { step: `${kind} ${pass}`, cpu: passes[index]!, checksums: sum, share: sum / passes[index]! };
   });
   const cpu = steps.reduce((sum, step) => sum + step.cpu, 0);
@@ -144,8 +145,8 @@ function checksums(width: number, costs: readonly TaskCosts[], passes: readonly 
   return [...steps, { step: 'all passes', cpu, checksums: sum, share: sum / cpu }];
 }
 
-/** CPU seconds per GiB of the record digest, alone and with CRC-32, on data larger than the processor's caches. */
-function kernelCosts(width: number): { digest: number; digestAndCrc32: number } {
+/** CPU seconds per GiB: of the digest on data in the caches, and of digest and CRC-32 on more than the caches hold. */
+function kernelCosts(width: number): { arriving: number; sealing: number } {
   const memory = new WorkMemory();
   const count = Math.floor(sweepBytes / width);
   const chunks = Math.floor((256 * 1024 ** 2) / (count * width));
@@ -164,11 +165,14 @@ function kernelCosts(width: number): { digest: number; digestAndCrc32: number } 
     });
     return median(seconds) * (gibibyte / bytes.length);
   };
+  const arriving = Math.floor(arrivingBytes / width);
   return {
-    digest: perGiB((start) => {
-      memory.digestRecords(address + start, count, width, digest);
-    }),
-    digestAndCrc32: perGiB((start) => {
+    arriving:
+      perGiB(() => {
+        memory.digestRecords(address, arriving, width, digest);
+      }) *
+      (count / arriving),
+    sealing: perGiB((start) => {
       memory.digestRecords(address + start, count, width, digest);
       crc32(bytes.subarray(start, start + count * width));
     }),

@@ -2,7 +2,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { parseArgs } from 'node:util';
 import { lockOf } from '../src/activities/admission.js';
 import { startWorkflow } from '../src/cli/start.js';
-import { formatSize, parseSize } from '../src/sizes.js';
+import { parseSize } from '../src/sizes.js';
 import type { EmbeddedStack } from '../src/stack/embeddedStack.js';
 import { createS3Store, type S3Store } from '../src/storage/s3.js';
 import { formatPrefix, type Prefix } from '../src/storage/uri.js';
@@ -10,37 +10,15 @@ import { boto3Copy, type CopyFigures, CopyThreads } from './copy.js';
 import { makeDataset, removeAll } from './dataset.js';
 import { FullMemory } from './fullMemory.js';
 import { childrenCpuSeconds, cpuSeconds, peakBytes } from './processes.js';
-import { median, report } from './report.js';
+import { present, type RunFigures, type Settings, type StepFigures, type TwoCopies } from './shuffleReport.js';
 import { startWorkers, withStack } from './stack.js';
-
-interface Settings {
-  readonly rows: number;
-  readonly recordBytes: number;
-  /** Bytes of an input shard. */
-  readonly shardBytes: number;
-  /** Bytes of a task, of an output shard, and of the worker process. */
-  readonly memory: number;
-  readonly outputShard: number;
-  readonly workerMemory: number;
-  readonly rounds: number;
-  readonly threads: number;
-}
-
-/** What one step took. */
-interface StepFigures {
-  readonly seconds: number;
-  /** Of the worker, or of the process that copies. */
-  readonly cpuSeconds: number;
-  readonly serverCpuSeconds: number;
-}
-
-interface RunFigures extends StepFigures {
-  readonly passes: readonly StepFigures[];
-}
 
 /**
  * The shuffle against a plain copy of the same bytes through the same transfer layer, and that against boto3: rounds of
  * all in turn on one embedded stack, medians and ratios. What a step writes is deleted at the end of its round.
+ *
+ * The copy is made twice in a row, the second time from what the first wrote, as the passes of a run follow each other:
+ * by then the kernel writes the first one's bytes to the disk.
  */
 export async function shuffle(): Promise<void> {
   const settings = readSettings();
@@ -48,26 +26,29 @@ export async function shuffle(): Promise<void> {
     const store = createS3Store();
     const source: Prefix = { bucket: stack.bucket, prefix: 'input/' };
     await makeDataset(store, source, settings);
-    const workers = await startWorkers(stack, 1, settings.workerMemory);
+    const workers = await startWorkers(stack, 1, settings.workerMemory, settings.threads);
     const copier = new CopyThreads(settings.threads);
     const connection = await Connection.connect({ address: stack.environment.TEMPORAL_ADDRESS });
     const client = new Client({ connection });
     const pid = workers.pids[0]!;
     const memory = new FullMemory(stack.dataFolder);
 
-    const copies: StepFigures[] = [];
+    const copies: TwoCopies[] = [];
     const peers: StepFigures[] = [];
     const runs: RunFigures[] = [];
     for (let round = 0; round < settings.rounds; round++) {
       console.error(`round ${round + 1} of ${settings.rounds}`);
       memory.fill();
-      copies.push(await withServer(() => plainCopy(store, copier, source)));
+      copies.push({
+        first: await withServer(() => plainCopy(store, copier, source, 'copy-1/')),
+        second: await withServer(() => plainCopy(store, copier, { ...source, prefix: 'copy-1/' }, 'copy-2/')),
+      });
       memory.fill();
       runs.push(await oneRun(client, stack, pid, settings, `run-${round}`));
       memory.fill();
       const peer = await withServer(() => boto3Copy(source, { ...source, prefix: 'peer/' }, settings.threads));
       if (peer) peers.push(peer);
-      await removeAll(store, source.bucket, ['copy/', 'peer/', `run-${round}/`]);
+      await removeAll(store, source.bucket, ['copy-1/', 'copy-2/', 'peer/', `run-${round}/`]);
     }
     const peakRssBytes = peakBytes(pid);
     await memory.remove();
@@ -88,7 +69,7 @@ function readSettings(): Settings {
       memory: { type: 'string', default: '512MiB' },
       shard: { type: 'string', default: '128MiB' },
       worker: { type: 'string', default: '2GiB' },
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '5' },
       threads: { type: 'string', default: '4' },
     },
   });
@@ -105,10 +86,15 @@ function readSettings(): Settings {
   };
 }
 
-async function plainCopy(store: S3Store, copier: CopyThreads, { bucket, prefix }: Prefix): Promise<CopyFigures> {
+async function plainCopy(
+  store: S3Store,
+  copier: CopyThreads,
+  { bucket, prefix }: Prefix,
+  to: string,
+): Promise<CopyFigures> {
   const objects = [];
   for await (const object of store.list(bucket, prefix)) if (object.key.endsWith('.bin')) objects.push(object);
-  return copier.copy({ bucket, objects, from: prefix, to: 'copy/' });
+  return copier.copy({ bucket, objects, from: prefix, to });
 }
 
 async function oneRun(
@@ -172,58 +158,4 @@ async function withServer<T extends object | undefined>(
 function serverCpuSeconds(): number {
   const all = [...childrenCpuSeconds()];
   return all.find(([program]) => program.startsWith('versitygw'))![1];
-}
-
-async function present(
-  settings: Settings,
-  copies: readonly StepFigures[],
-  peers: readonly StepFigures[],
-  runs: readonly RunFigures[],
-  peakRssBytes: number,
-): Promise<void> {
-  const bytes = settings.rows * settings.recordBytes;
-  const copy = median(copies.map(({ seconds }) => seconds));
-  const over = (seconds: readonly number[]): number => Number((copy / median(seconds)).toFixed(3));
-  const passCount = runs[0]!.passes.length;
-  const scatter = runs.flatMap(({ passes }) => passes.slice(0, -1).map(({ seconds }) => seconds));
-  const gather = runs.map(({ passes }) => passes.at(-1)!.seconds);
-  const perGiB = (cpu: readonly number[]): string => ((median(cpu) * 1024 ** 3) / bytes).toFixed(2);
-  const row = (step: string, steps: readonly StepFigures[]): object => {
-    const seconds = steps.map((one) => one.seconds);
-    return {
-      step,
-      seconds: median(seconds).toFixed(2),
-      'MiB/s': Math.round(bytes / median(seconds) / 1024 ** 2),
-      'of copy': over(seconds),
-      'client CPU s/GiB': perGiB(steps.map(({ cpuSeconds: cpu }) => cpu)),
-      'server CPU s/GiB': perGiB(steps.map(({ serverCpuSeconds: cpu }) => cpu)),
-    };
-  };
-  const figures = {
-    ...settings,
-    scatterOverCopy: scatter.length > 0 ? over(scatter) : null,
-    gatherOverCopy: over(gather),
-    runOverCopy: over(runs.map(({ seconds }) => seconds)),
-    copyOverBoto3: peers.length > 0 ? Number((median(peers.map(({ seconds }) => seconds)) / copy).toFixed(3)) : null,
-    peakRssBytes,
-    memoryBytes: settings.workerMemory,
-    copies,
-    peers,
-    runs,
-  };
-  await report('shuffle', figures, [
-    row('plain copy', copies),
-    ...(peers.length > 0 ? [row('boto3 copy', peers)] : []),
-    ...Array.from({ length: passCount }, (_, pass) =>
-      row(
-        pass + 1 < passCount ? `scatter pass ${pass + 1}` : 'gather pass',
-        runs.map(({ passes }) => passes[pass]!),
-      ),
-    ),
-    row('whole run', runs),
-  ]);
-  console.log(
-    `${formatSize(bytes)} of ${settings.recordBytes}-byte records; memory ${formatSize(settings.memory)} a task, ` +
-      `${formatSize(settings.workerMemory)} the worker; peak RSS ${formatSize(peakRssBytes)}.`,
-  );
 }

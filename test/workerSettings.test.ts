@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import { availableParallelism } from 'node:os';
 import { InvalidInput } from '../src/errors.js';
 import { workerSettings } from '../workers/workerSettings.js';
 
 describe('settings of a worker', () => {
-  it('takes the slots from the memory and the cores unless they are set', () => {
+  it('takes the slots from the memory unless they are set', () => {
     const slots = (memory: number, given?: string): number =>
       workerSettings({
         RIFFLE_WORKER_MEMORY: String(memory * 1024 ** 2),
         ...(given === undefined ? {} : { RIFFLE_WORKER_SLOTS: given }),
       }).slots;
-    assert.deepEqual([slots(64), slots(1024), slots(65_536)], [1, 2, Math.min(4, Math.max(2, availableParallelism()))]);
+    assert.deepEqual([slots(64), slots(1024), slots(65_536)], [1, 2, 4]);
     assert.deepEqual([slots(64, '1'), slots(64, '20'), slots(65_536, '256')], [1, 20, 256]);
   });
 

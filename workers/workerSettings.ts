@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { InvalidInput } from '../src/errors.js';
 
 export interface WorkerSettings {
@@ -23,14 +22,13 @@ const defaultHistoryEvents = 4096;
 const defaultMemory = 4 * 1024 ** 3;
 /** Each slot has a data thread with buffers and connections of its own. */
 const slotMemory = 512 * 1024 ** 2;
-/** Two, so that one task reads while another writes; more where cores are, up to what stays small beside the memory. */
-const mostSlotsByDefault = Math.min(4, Math.max(2, availableParallelism()));
+/** Enough that some tasks read while others write, and few enough that what they need besides their records stays small. */
+const mostSlotsByDefault = 4;
 const mostSlots = 256;
 
 /**
  * Reads a worker's settings: `RIFFLE_WORKER_MEMORY` (bytes [4 GiB]), `RIFFLE_WORKER_SLOTS` (1 to 256 [one per 512 MiB of
- * memory, at least one, at most one per core (two where there is one core) and four]), and the timing, which `riffle dev`
- * shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT` [10s],
+ * memory, at least one, at most four]), and the timing, which `riffle dev` shortens: `RIFFLE_HEARTBEAT_TIMEOUT` [30s], `RIFFLE_HEARTBEAT_THROTTLE` [10s], `RIFFLE_STICKY_TIMEOUT` [10s],
  * `RIFFLE_POLLER_TIMEOUT` [150s]; and `RIFFLE_HISTORY_EVENTS` [4096].
  * @throws InvalidInput
  */
