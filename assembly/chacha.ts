@@ -2,7 +2,7 @@
 
 /**
  * Writes four successive blocks of 64 bytes.
- * @param state address of the 16 words of the first block's input; word 12, the block counter, is raised by four
+ * @param state address of the 16 words of the first block's input; word 12 is the block counter
  * @param output address of the 256 bytes
  */
 export function chachaBlocks(state: u32, rounds: u32, output: u32): void {
@@ -47,7 +47,6 @@ export function chachaBlocks(state: u32, rounds: u32, output: u32): void {
   writeWords(output, 16, plus(x4, state, 16), plus(x5, state, 20), plus(x6, state, 24), plus(x7, state, 28));
   writeWords(output, 32, plus(x8, state, 32), plus(x9, state, 36), plus(x10, state, 40), plus(x11, state, 44));
   writeWords(output, 48, i32x4.add(x12, counter), plus(x13, state, 52), plus(x14, state, 56), plus(x15, state, 60));
-  store<u32>(state, load<u32>(state, 48) + 4, 48);
 }
 
 function plus(x: v128, state: u32, offset: u32): v128 {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { bindKernels, type Kernels } from '../memory/kernels.js';
+import { bindKernels } from '../memory/kernels.js';
 
 /** What a stream of random bits is used for. Part of the nonce, so that no two uses ever share a stream. */
 export const Domain = { table: 1, label: 2, order: 3 } as const;
@@ -33,6 +33,29 @@ export function nonceWords(
 const blockWords = 16;
 const kernelWords = 4 * blockWords;
 
+/** The kernel and where it finds its input and leaves its output. All streams of a thread share it. */
+interface BlockMaker {
+  readonly state: Uint32Array;
+  readonly words: Uint32Array;
+  make(rounds: number): void;
+}
+
+let shared: BlockMaker | undefined;
+
+function blockMaker(): BlockMaker {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const kernels = bindKernels(memory);
+  const address = kernels.firstFree();
+  const wordsAddress = address + 4 * blockWords;
+  return {
+    state: new Uint32Array(memory.buffer, address, blockWords),
+    words: new Uint32Array(memory.buffer, wordsAddress, kernelWords),
+    make: (rounds) => {
+      kernels.chachaBlocks(address, rounds, wordsAddress);
+    },
+  };
+}
+
 /**
  * Random bits addressed by what they decide: ChaCha (Bernstein 2008) with 8 rounds, a 32-bit block counter and the
  * nonce of `nonceWords`. Eight rounds are one more than any published attack reaches, and nobody attacks a shuffle;
@@ -42,12 +65,8 @@ const kernelWords = 4 * blockWords;
  * stream is made here, because most streams need no more of it; those that follow by a kernel, four at a time.
  */
 export class RandomStream {
-  private readonly kernels: Kernels;
-  /** Addresses of the kernel's input and output. */
-  private readonly stateAddress: number;
-  private readonly wordsAddress: number;
-  private readonly state: Uint32Array;
-  private readonly words: Uint32Array;
+  private readonly state = new Uint32Array(blockWords);
+  private readonly words = new Uint32Array(kernelWords);
   /** Words that are there, and those of them that have been taken. */
   private made = 0;
   private used = 0;
@@ -57,12 +76,6 @@ export class RandomStream {
     private readonly rounds = 8,
   ) {
     if (key.length !== 32) throw new RangeError('A ChaCha key has 32 bytes');
-    const memory = new WebAssembly.Memory({ initial: 1 });
-    this.kernels = bindKernels(memory);
-    this.stateAddress = this.kernels.firstFree();
-    this.wordsAddress = this.stateAddress + 4 * blockWords;
-    this.state = new Uint32Array(memory.buffer, this.stateAddress, blockWords);
-    this.words = new Uint32Array(memory.buffer, this.wordsAddress, kernelWords);
     const view = new DataView(key.buffer, key.byteOffset, 32);
     this.state.set([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]);
     for (let i = 0; i < 8; i++) this.state[4 + i] = view.getUint32(4 * i, true);
@@ -124,14 +137,18 @@ export class RandomStream {
   }
 
   private refill(): void {
+    this.used = 0;
     if (this.made === 0) {
       this.firstBlock();
       this.made = blockWords;
-    } else {
-      this.kernels.chachaBlocks(this.stateAddress, this.rounds, this.wordsAddress);
-      this.made = kernelWords;
+      return;
     }
-    this.used = 0;
+    shared ??= blockMaker();
+    shared.state.set(this.state);
+    shared.make(this.rounds);
+    this.words.set(shared.words);
+    this.state[12]! += 4;
+    this.made = kernelWords;
   }
 
   /** One ChaCha block. The state lives in local variables, which V8 keeps in registers. */
