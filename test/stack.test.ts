@@ -250,8 +250,7 @@ describe('the worker pool', () => {
 
       const before = workers.pids;
       await workers.kill('SIGKILL');
-      await until(() => workers.pids.length === 2);
-      assert(!workers.pids.some((pid) => before.includes(pid)));
+      await until(() => workers.pids.filter((pid) => !before.includes(pid)).length === 2);
       assert.match(lines.join('\n'), /Worker \d ended \(signal SIGKILL\); starting it again in 0\.5 s/);
     } finally {
       await workers.stop();
