@@ -245,8 +245,9 @@ describe('the worker pool', () => {
     const workers = pool(stack, { count: 2, onProgress: (line) => lines.push(line) });
     try {
       await workers.ready;
-      const log = await readFile(join(stack.logFolder, 'worker-2.log'), 'utf8');
-      assert(log.includes(`budget ${2 ** 30}, Temporal ${stack.environment.TEMPORAL_ADDRESS}`));
+      // A line is in the log a moment after it came.
+      const said = `budget ${2 ** 30}, Temporal ${stack.environment.TEMPORAL_ADDRESS}`;
+      await until(async () => (await readFile(join(stack.logFolder, 'worker-2.log'), 'utf8')).includes(said));
 
       const before = workers.pids;
       await workers.kill('SIGKILL');
