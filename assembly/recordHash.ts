@@ -32,9 +32,10 @@ export function digestRecords(records: u32, count: u32, width: u32, digest: u32)
   // Stored at the end, for reads whose values nobody uses would be optimized away.
   let touched: u64 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    const ahead = records + fetchDistance;
-    if (<u64>ahead + width <= end) {
-      for (let offset: u32 = 0; offset + 8 <= width; offset += lineBytes) touched ^= load<u64>(ahead + offset);
+    // In 64 bits: an address near the end of a memory of 4 GiB must not wrap.
+    const ahead: u64 = <u64>records + fetchDistance;
+    if (ahead + width <= end) {
+      for (let offset: u32 = 0; offset + 8 <= width; offset += lineBytes) touched ^= load<u64>(<u32>ahead + offset);
     }
     hash(records, width);
     low += hashLow;

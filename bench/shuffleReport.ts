@@ -33,7 +33,10 @@ export interface RunFigures extends StepFigures {
   readonly passes: readonly StepFigures[];
 }
 
-/** Prints the table and writes bench/results/shuffle.json. The first pass is held against the first copy, later ones against the second. */
+/**
+ * Prints the table and writes bench/results/shuffle.json. The first pass is held against the first copy, later ones
+ * against the second, and the whole run against their mean.
+ */
 export async function present(
   settings: Settings,
   copies: readonly TwoCopies[],
