@@ -1,12 +1,20 @@
 /** ChaCha (Bernstein 2008), four blocks at a time: lane k of every vector belongs to the k-th block. */
 
+/** The words of a block's input that count: those of a stream's blocks, and those of the streams of a level's row nodes. */
+export const blockCounter: u32 = 12;
+export const rowIndex: u32 = 14;
+
 /**
- * Writes four successive blocks of 64 bytes.
- * @param state address of the 16 words of the first block's input; word 12 is the block counter
+ * Writes four blocks of 64 bytes.
+ * @param state address of the 16 words of the first block's input
+ * @param counting `blockCounter` or `rowIndex`: the word in which the k-th block's input is k higher than the first's
  * @param output address of the 256 bytes
  */
-export function chachaBlocks(state: u32, rounds: u32, output: u32): void {
-  const counter = i32x4.add(v128.load32_splat(state, 48), i32x4(0, 1, 2, 3));
+export function chachaBlocks(state: u32, rounds: u32, counting: u32, output: u32): void {
+  const steps = i32x4(0, 1, 2, 3);
+  const none = i32x4.splat(0);
+  const word12 = i32x4.add(v128.load32_splat(state, 48), counting == blockCounter ? steps : none);
+  const word14 = i32x4.add(v128.load32_splat(state, 56), counting == rowIndex ? steps : none);
   let x0 = v128.load32_splat(state, 0);
   let x1 = v128.load32_splat(state, 4);
   let x2 = v128.load32_splat(state, 8);
@@ -19,9 +27,9 @@ export function chachaBlocks(state: u32, rounds: u32, output: u32): void {
   let x9 = v128.load32_splat(state, 36);
   let x10 = v128.load32_splat(state, 40);
   let x11 = v128.load32_splat(state, 44);
-  let x12 = counter;
+  let x12 = word12;
   let x13 = v128.load32_splat(state, 52);
-  let x14 = v128.load32_splat(state, 56);
+  let x14 = word14;
   let x15 = v128.load32_splat(state, 60);
   // Quarter rounds, two lines each: four columns, then four diagonals.
   // prettier-ignore
@@ -46,7 +54,7 @@ export function chachaBlocks(state: u32, rounds: u32, output: u32): void {
   writeWords(output, 0, plus(x0, state, 0), plus(x1, state, 4), plus(x2, state, 8), plus(x3, state, 12));
   writeWords(output, 16, plus(x4, state, 16), plus(x5, state, 20), plus(x6, state, 24), plus(x7, state, 28));
   writeWords(output, 32, plus(x8, state, 32), plus(x9, state, 36), plus(x10, state, 40), plus(x11, state, 44));
-  writeWords(output, 48, i32x4.add(x12, counter), plus(x13, state, 52), plus(x14, state, 56), plus(x15, state, 60));
+  writeWords(output, 48, i32x4.add(x12, word12), plus(x13, state, 52), i32x4.add(x14, word14), plus(x15, state, 60));
 }
 
 function plus(x: v128, state: u32, offset: u32): v128 {

@@ -1,9 +1,12 @@
 /**
- * The loops that JavaScript is slow at, over records and over random bits, compiled to WebAssembly (`npm run build`). They
- * work on one linear memory; all addresses are bytes in it. Who calls them: src/memory and src/shuffle/random.ts.
+ * The loops that JavaScript is slow at, over records, random bits and the cells of the table, compiled to WebAssembly
+ * (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them: src/memory,
+ * src/shuffle/random.ts and src/shuffle/cellDraws.ts.
  */
 export { chachaBlocks } from './chacha';
+export { drawCells, hypergeometric } from './hypergeometric';
 export { digestRecords, hashRecords } from './recordHash';
+export { inverseProbability } from './saddlePoint';
 
 /** The first address behind the kernels' own data, a multiple of 16. The first KiB is free as well. */
 export function firstFree(): u32 {

@@ -1,5 +1,4 @@
-import { hypergeometric } from '../src/shuffle/hypergeometric.js';
-import { masterKey, RandomStream } from '../src/shuffle/random.js';
+import { CellDraws, cellDoubles } from '../src/shuffle/cellDraws.js';
 import { report } from './report.js';
 
 const POPULATIONS = [512, 1e4, 1e6, 1e9, 1e11, 1e14];
@@ -13,7 +12,7 @@ interface DrawTime {
   nanosecondsPerDraw: number;
 }
 
-/** Measures one draw of the table at halves of several populations, uniform included. */
+/** Measures one draw of the table at halves of several populations, random bits included. */
 export async function draw(): Promise<void> {
   // All populations first, as in a task, so that the compiler has seen small and large counts.
   for (const population of POPULATIONS) measure(population, DURATION / 10);
@@ -30,14 +29,15 @@ export async function draw(): Promise<void> {
 }
 
 function measure(population: number, milliseconds: number): DrawTime {
-  const stream = new RandomStream(masterKey('bench'));
+  const sampler = new CellDraws('bench');
   const half = population / 2;
   const start = performance.now();
   let draws = 0;
   let elapsed = 0;
   while (elapsed < milliseconds) {
-    const batch = Math.max(1, Math.floor(1e6 / Math.sqrt(population) / 10));
-    for (let i = 0; i < batch; i++) hypergeometric(half, half, half, stream);
+    const batch = sampler.batch(draws, Math.max(1, Math.floor(1e6 / Math.sqrt(population) / 10)));
+    for (let i = 0; i < batch; i++) sampler.cells.fill(half, i * cellDoubles, (i + 1) * cellDoubles);
+    sampler.draw(1, draws, 1, batch);
     draws += batch;
     elapsed = performance.now() - start;
   }

@@ -1,6 +1,5 @@
-import { hypergeometric } from './hypergeometric.js';
-import { Domain, masterKey, RandomStream } from './random.js';
-import { blockCount, recordsBefore, rowsBefore, rowTreeHeight, shardRoot } from './shape.js';
+import { CellDraws, cellDoubles } from './cellDraws.js';
+import { recordsBefore, rowsBefore, rowTreeHeight, shardRoot } from './shape.js';
 import type { ShardNode, Shape } from './shape.js';
 
 /**
@@ -62,8 +61,7 @@ export class RowCounts {
  * of a writer and the column view of a reader agree.
  */
 export class CountTable {
-  private readonly stream: RandomStream;
-  private readonly blocks: number;
+  private readonly draws: CellDraws;
   /** Level of the row tree's root. */
   readonly height: number;
 
@@ -71,8 +69,7 @@ export class CountTable {
     readonly shape: Shape,
     seed: string,
   ) {
-    this.stream = new RandomStream(masterKey(seed));
-    this.blocks = blockCount(shape);
+    this.draws = new CellDraws(seed);
     this.height = rowTreeHeight(shape);
   }
 
@@ -113,22 +110,32 @@ export class CountTable {
     return [left, right];
   }
 
-  /** Shares out each row node of `level` to its two children. */
+  /**
+   * Shares out each row node of `level` to its two children. Where there is only one (the data's end), it gets all: no
+   * item is bad then.
+   */
   private drawLevel(node: ShardNode, counts: RowCounts, left: RowCounts, level: number): void {
+    const { cells } = this.draws;
     const { first, end } = left.span(level);
-    for (let index = first; index < end; index++) {
-      const total = counts.get(level, index);
-      const draws = left.get(level, index);
-      const lower = 2 * index;
-      const upper = lower + 1;
-      if (upper * 2 ** (level - 1) >= this.blocks) {
-        left.set(level - 1, lower, draws);
-        continue;
+    for (let start = first, count; start < end; start += count) {
+      count = this.draws.batch(start, end - start);
+      for (let i = 0; i < count; i++) {
+        const index = start + i;
+        const total = counts.get(level, index);
+        const good = counts.has(level - 1, 2 * index)
+          ? counts.get(level - 1, 2 * index)
+          : total - counts.get(level - 1, 2 * index + 1);
+        cells[i * cellDoubles] = good;
+        cells[i * cellDoubles + 1] = total - good;
+        cells[i * cellDoubles + 2] = left.get(level, index);
       }
-      const good = counts.has(level - 1, lower) ? counts.get(level - 1, lower) : total - counts.get(level - 1, upper);
-      const drawn = hypergeometric(good, total - good, draws, this.stream.seek(Domain.table, level, index, node.heap));
-      if (left.has(level - 1, lower)) left.set(level - 1, lower, drawn);
-      if (left.has(level - 1, upper)) left.set(level - 1, upper, draws - drawn);
+      this.draws.draw(level, start, node.heap, count);
+      for (let i = 0; i < count; i++) {
+        const lower = 2 * (start + i);
+        const drawn = cells[i * cellDoubles]!;
+        if (left.has(level - 1, lower)) left.set(level - 1, lower, drawn);
+        if (left.has(level - 1, lower + 1)) left.set(level - 1, lower + 1, cells[i * cellDoubles + 2]! - drawn);
+      }
     }
   }
 }

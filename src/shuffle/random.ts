@@ -30,8 +30,22 @@ export function nonceWords(
 }
 
 /** Words of a ChaCha block, and those that the kernel makes at a time. */
-const blockWords = 16;
-const kernelWords = 4 * blockWords;
+export const blockWords = 16;
+export const kernelWords = 4 * blockWords;
+
+/** Rounds of riffle's streams: one more than any published attack reaches, and nobody attacks a shuffle. */
+export const streamRounds = 8;
+
+/** The word of a block's input that counts a stream's blocks. */
+const blockCounter = 12;
+
+/** Writes the constants and the key into the input of a block. */
+export function setKey(state: Uint32Array, key: Uint8Array): void {
+  if (key.length !== 32) throw new RangeError('A ChaCha key has 32 bytes');
+  const view = new DataView(key.buffer, key.byteOffset, 32);
+  state.set([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]);
+  for (let i = 0; i < 8; i++) state[4 + i] = view.getUint32(4 * i, true);
+}
 
 /** The kernel and where it finds its input and leaves its output. All streams of a thread share it. */
 interface BlockMaker {
@@ -51,15 +65,14 @@ function blockMaker(): BlockMaker {
     state: new Uint32Array(memory.buffer, address, blockWords),
     words: new Uint32Array(memory.buffer, wordsAddress, kernelWords),
     make: (rounds) => {
-      kernels.chachaBlocks(address, rounds, wordsAddress);
+      kernels.chachaBlocks(address, rounds, blockCounter, wordsAddress);
     },
   };
 }
 
 /**
- * Random bits addressed by what they decide: ChaCha (Bernstein 2008) with 8 rounds, a 32-bit block counter and the
- * nonce of `nonceWords`. Eight rounds are one more than any published attack reaches, and nobody attacks a shuffle;
- * speed counts, because every record takes one word per level of the shard tree.
+ * Random bits addressed by what they decide: ChaCha (Bernstein 2008) with few rounds, a 32-bit block counter and the
+ * nonce of `nonceWords`. Speed counts, because every record takes one word per level of the shard tree.
  *
  * One object serves many streams, one at a time: `seek` moves it, so that drawing allocates nothing. The first block of a
  * stream is made here, because most streams need no more of it; those that follow by a kernel, four at a time.
@@ -73,12 +86,9 @@ export class RandomStream {
 
   constructor(
     key: Uint8Array,
-    private readonly rounds = 8,
+    private readonly rounds = streamRounds,
   ) {
-    if (key.length !== 32) throw new RangeError('A ChaCha key has 32 bytes');
-    const view = new DataView(key.buffer, key.byteOffset, 32);
-    this.state.set([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]);
-    for (let i = 0; i < 8; i++) this.state[4 + i] = view.getUint32(4 * i, true);
+    setKey(this.state, key);
   }
 
   /** Moves to the start of the stream that belongs to these four numbers. */
@@ -101,12 +111,6 @@ export class RandomStream {
   uint32(): number {
     if (this.used === this.made) this.refill();
     return this.words[this.used++]!;
-  }
-
-  /** A multiple of 2^-53 in [0, 1), uniform; takes two words. */
-  uniform(): number {
-    const high = this.uint32() >>> 11;
-    return (high * 2 ** 32 + this.uint32()) * 2 ** -53;
   }
 
   /**

@@ -1,13 +1,12 @@
 /**
- * The cipher against published vectors and OpenSSL, the addresses of streams, and how integers and uniforms are made of
- * its words. That a shuffle never asks for one stream for two purposes is in streams.test.ts; that the words look random
- * is ChaCha's matter, not tested here beyond `below` and `uniform`.
+ * The cipher against published vectors and OpenSSL, the addresses of streams, and how integers are made of its words. That a shuffle never asks for one stream for two purposes is in streams.test.ts; that the words look random
+ * is ChaCha's matter, not tested here beyond `below`.
  */
 import assert from 'node:assert/strict';
 import { createCipheriv, createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { Domain, masterKey, nonceWords, RandomStream } from '../../src/shuffle/random.js';
-import { chiSquareTest, holm, ksUniformP } from '../support/statistics.js';
+import { chiSquareTest, holm } from '../support/statistics.js';
 
 const key = masterKey('random.test');
 
@@ -208,30 +207,6 @@ describe('RandomStream', () => {
     });
   });
 
-  describe('uniform', () => {
-    it('is the first 21 bits of a word and the whole next word, times 2^-53', () => {
-      fc.assert(
-        fc.property(fc.nat(0xffffffff), fc.nat(0xffffffff), (high, low) => {
-          const { stream, taken } = scripted([high, low]);
-          assert.equal(BigInt(stream.uniform() * 2 ** 53), ((BigInt(high) >> 11n) << 32n) | BigInt(low));
-          assert.equal(taken(), 2);
-        }),
-        { seed: 3 },
-      );
-      assert.equal(scripted([0xffffffff, 0xffffffff]).stream.uniform(), 1 - 2 ** -53);
-      assert.equal(scripted([0, 0]).stream.uniform(), 0);
-    });
-
-    it('is uniform, down to its last bits', () => {
-      const stream = new RandomStream(key).seek(Domain.table, 0, 0, 1);
-      const values = Array.from({ length: 50_000 }, () => stream.uniform());
-      const lastBits = new Array<number>(64).fill(0);
-      for (const value of values) lastBits[Number(BigInt(value * 2 ** 53) & 63n)]!++;
-      const pValues = [ksUniformP(values), chiSquareTest(lastBits, evenly(64, values.length))];
-      assert.ok(Math.min(...holm(pValues)) > 1e-6, String(pValues));
-    });
-  });
-
   describe('below', () => {
     it('accepts equally many words for each value, for every bound up to 300 and some up to 2^21', () => {
       const bounds = [2 ** 16, 2 ** 16 + 1, 1_000_003, 2 ** 21 - 1, 2 ** 21];
@@ -274,7 +249,7 @@ describe('RandomStream', () => {
     it('where remainders without rejection are found out', () => {
       const stream = new RandomStream(key).seek(Domain.order, 0, 0, 2);
       assert.ok(evenP(100, () => (stream.uint32() % 256) % 100) < 1e-6);
-      assert.ok(evenP(3 * 2 ** 51, () => (stream.uniform() * 2 ** 53) % (3 * 2 ** 51)) < 1e-6);
+      assert.ok(evenP(3 * 2 ** 51, () => stream.below(2 ** 53) % (3 * 2 ** 51)) < 1e-6);
     });
 
     function evenP(bound: number, draw: () => number): number {
@@ -331,8 +306,4 @@ function bytes(stream: RandomStream, count: number): string {
   const buffer = Buffer.alloc(4 * count);
   for (let i = 0; i < count; i++) buffer.writeUInt32LE(stream.uint32(), 4 * i);
   return buffer.toString('hex');
-}
-
-function evenly(cells: number, total: number): number[] {
-  return new Array<number>(cells).fill(total / cells);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { inverseProbability, SMALLEST_SADDLE_CELL } from '../../src/shuffle/saddlePoint.js';
 import { BITS, exactLaw, exactProbability, toNumber } from '../support/hypergeometricLaw.js';
+import { inverseProbability, smallestSaddleCell } from '../support/sampler.js';
 import { Sfc32 } from '../support/sfc32.js';
 
 type Cells = readonly [goodIn: number, goodOut: number, badIn: number, badOut: number];
@@ -16,7 +16,7 @@ describe('inverseProbability', () => {
       const row = Math.ceil((total / 2) * stream.uniform() ** 2);
       const column = Math.ceil((total / 2) * stream.uniform() ** 2);
       const cells = modeOf(row, column, total);
-      if (cells[0] < SMALLEST_SADDLE_CELL) continue;
+      if (cells[0] < smallestSaddleCell) continue;
       assertPromise(cells);
     }
   });

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { Domain, nonceWords } from '../../src/shuffle/random.js';
-import type { RandomStream } from '../../src/shuffle/random.js';
 import type { ScatterPass } from '../../src/shuffle/plan.js';
 import { blockCount } from '../../src/shuffle/shape.js';
 import type { Shape } from '../../src/shuffle/shape.js';
@@ -15,9 +14,8 @@ interface Seek {
   /** Domain, row level, row index, shard node. */
   readonly address: string;
   readonly nonce: string;
-  /** Calls of `uniform` and of `below` until the next seek of the same object. */
-  uniforms: number;
-  belows: number;
+  /** Whether it is a cell of the table, which is drawn from the first uniform of its stream (cellDraws.test.ts). */
+  readonly isCell: boolean;
 }
 
 const cases: { shape: Shape; scatter: ScatterPass[] }[] = [
@@ -58,13 +56,9 @@ describe('random streams of a shuffle', () => {
 
       for (const [address, calls] of uses) {
         const isTable = expected.get(address) === 'table';
-        // A label or an order is drawn once in the whole shuffle; a cell wherever it is needed, from one uniform.
+        // A label or an order is drawn once in the whole shuffle; a cell wherever it is needed.
         if (!isTable) assert.equal(calls.length, 1, `${address} is drawn ${calls.length} times`);
-        for (const { uniforms, belows } of calls) {
-          if (isTable) assert.ok(uniforms <= 1 && belows === 0);
-          else assert.equal(uniforms, 0);
-        }
-        assert.equal(new Set(calls.map(({ uniforms }) => uniforms)).size, 1);
+        for (const { isCell } of calls) assert.equal(isCell, isTable);
       }
     });
   }
@@ -95,9 +89,9 @@ function decisions(shape: Shape): Map<string, 'table' | 'label' | 'order'> {
     }
     const run = Math.min(depth, height);
     for (let index = 0; index * 2 ** run < blocks; index++) add('label', run, index, node);
-    // A row node without an upper child has nothing to share out.
+    // A row node without an upper child has nothing to share out, but it is drawn with the others.
     for (let level = run + 1; level <= height; level++) {
-      for (let index = 0; (2 * index + 1) * 2 ** (level - 1) < blocks; index++) add('table', level, index, node);
+      for (let index = 0; index * 2 ** level < blocks; index++) add('table', level, index, node);
     }
     const middle = Math.floor((first + end) / 2);
     visit(first, middle, depth + 1, 2 * node);
@@ -108,9 +102,8 @@ function decisions(shape: Shape): Map<string, 'table' | 'label' | 'order'> {
 }
 
 /** Runs `work` with watched streams, and, for the negative control, with other nonces. */
-function recordSeeks(work: () => void, nonceOf?: typeof nonceWords): Seek[] {
+function recordSeeks(work: () => void, nonceOf = nonceWords): Seek[] {
   const seeks: Seek[] = [];
-  const current = new WeakMap<RandomStream, Seek>();
   const nonces: string[] = [];
   withPatchedStreams(
     (original) => ({
@@ -119,20 +112,18 @@ function recordSeeks(work: () => void, nonceOf?: typeof nonceWords): Seek[] {
         return original.seekNonce.call(this, counter, ...nonce);
       },
       seek(...address) {
-        if (nonceOf) this.seekNonce(0, ...nonceOf(...address));
-        else original.seek.apply(this, address);
-        const seek: Seek = { address: address.join(' '), nonce: nonces.at(-1)!, uniforms: 0, belows: 0 };
-        seeks.push(seek);
-        current.set(this, seek);
+        if (nonceOf === nonceWords) original.seek.apply(this, address);
+        else this.seekNonce(0, ...nonceOf(...address));
+        seeks.push({ address: address.join(' '), nonce: nonces.at(-1)!, isCell: false });
         return this;
       },
-      uniform() {
-        current.get(this)!.uniforms++;
-        return original.uniform.call(this);
-      },
-      below(bound) {
-        current.get(this)!.belows++;
-        return original.below.call(this, bound);
+      draw(level, firstRow, node, count) {
+        for (let row = firstRow; row < firstRow + count; row++) {
+          const address = [Domain.table, level, row, node] as const;
+          nonces.push([0, ...nonceOf(...address)].join(' '));
+          seeks.push({ address: address.join(' '), nonce: nonces.at(-1)!, isCell: true });
+        }
+        original.draw.call(this, level, firstRow, node, count);
       },
     }),
     work,

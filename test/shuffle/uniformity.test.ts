@@ -7,18 +7,15 @@
  * workflow tests' matter, that plans agree planIndependence.test.ts's.
  */
 import assert from 'node:assert/strict';
-import type { RandomStream } from '../../src/shuffle/random.js';
 import type { ScatterPass } from '../../src/shuffle/plan.js';
 import type { Shape } from '../../src/shuffle/shape.js';
 import { orderStatistics, testOrder } from '../../src/verify/orderTests.js';
 import * as bad from '../support/badShuffles.js';
 import type { Shuffle } from '../support/badShuffles.js';
-import { withPatchedStreams } from '../support/patchStreams.js';
+import { type Address, withMergedStreams } from '../support/patchStreams.js';
 import { Sfc32 } from '../support/sfc32.js';
 import { simulateShuffle } from '../support/simulate.js';
 import { chiSquareTest, holm, ksUniformP, normalP } from '../support/statistics.js';
-
-type Address = Parameters<RandomStream['seek']>;
 
 /** Below this a Holm-corrected p-value rejects. */
 const rejection = 1e-6;
@@ -108,13 +105,8 @@ describe('uniformity', () => {
     for (const [name, merge] of merged) {
       it(`rejects riffle with streams that are not told apart ${name}`, () => {
         const shape: Shape = { rows: 4, blockRows: 1, shards: 4 };
-        const p = withPatchedStreams(
-          ({ seek }) => ({
-            seek(...address) {
-              return seek.apply(this, merge(...address));
-            },
-          }),
-          () => frequencyP(4, (trial) => simulateShuffle(shape, `merged ${trial}`, [])),
+        const p = withMergedStreams(merge, () =>
+          frequencyP(4, (trial) => simulateShuffle(shape, `merged ${trial}`, [])),
         );
         assert.ok(p < rejection, String(p));
       });

@@ -1,4 +1,4 @@
-import { hypergeometric } from '../../src/shuffle/hypergeometric.js';
+import { hypergeometric } from './sampler.js';
 
 /** How many uniforms there are: the multiples of 2^-53 in [0, 1). */
 export const UNIFORMS = 2 ** 53;
@@ -26,7 +26,7 @@ export class ImpliedLaw {
 
   /** The outcome for the uniform `index` · 2^-53. */
   outcome(index: number): number {
-    return hypergeometric(this.good, this.bad, this.draws, { uniform: () => index / UNIFORMS });
+    return hypergeometric(this.good, this.bad, this.draws, index / UNIFORMS);
   }
 
   /**
