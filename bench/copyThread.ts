@@ -1,7 +1,8 @@
 import { parentPort } from 'node:worker_threads';
+import { forEachConcurrently } from '../src/concurrently.js';
 import { PartChecksums, Slab } from '../src/memory/slab.js';
 import { WorkMemory } from '../src/memory/workMemory.js';
-import { readBytes, readEach, takeReadBuffers } from '../src/shuffle/reading.js';
+import { readBytes, readsAtOnce } from '../src/shuffle/reading.js';
 import { createS3Store } from '../src/storage/s3.js';
 import type { CopyOrder } from './copy.js';
 
@@ -13,11 +14,9 @@ const { signal } = new AbortController();
 async function copy({ bucket, objects, from, to }: CopyOrder): Promise<void> {
   for (const { key, bytes, etag } of objects) {
     memory.reset();
-    // Ranges go straight to their place, so only the number of the buffers counts.
-    const buffers = takeReadBuffers(memory, bytes, Math.min(bytes, readBytes));
     const slab = new Slab(memory, bytes);
     const starts = Array.from({ length: Math.ceil(bytes / readBytes) }, (_, index) => index * readBytes);
-    await readEach(starts, buffers, signal, async (start, _, stop) => {
+    await forEachConcurrently(starts, readsAtOnce(bytes, readBytes), signal, async (start, stop) => {
       const end = Math.min(start + readBytes, bytes);
       const target = memory.view(slab.address(start, end - start), end - start);
       await store.readInto({ bucket, key }, { start, end }, target, { ifMatch: etag, signal: stop });

@@ -4,9 +4,8 @@ import { columnBytes, locateRows, shardColumnOffsets } from '../formats/encoding
 import type { RowRange } from '../formats/encoding.js';
 import type { ByteRange, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
-import type { WorkMemory } from '../memory/workMemory.js';
-import { batchBytes, readBytes, readEach } from './reading.js';
-import type { ReadBuffers, ReadOptions } from './reading.js';
+import { readBytes, readEach } from './reading.js';
+import type { ReadOptions, ReadWindow } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 
 /** Ranges with a smaller gap between them are read as one: the bytes cost less than a request. */
@@ -38,29 +37,26 @@ export function largestRead(reads: readonly Read[]): number {
 /**
  * Reads rows of a dataset, whatever shards they lie in.
  * @param reads of `planReads`; its first row becomes record 0
- * @param buffers with room for the largest of them
  * @throws ObjectMissing or ObjectChanged when a shard is not the one that dataset.json describes
  */
 export async function readRows(
   store: ObjectStore,
   reads: readonly Read[],
-  memory: WorkMemory,
-  buffers: ReadBuffers,
+  windows: readonly ReadWindow[],
   target: RecordTarget,
   options: ReadOptions,
 ): Promise<void> {
-  await readEach(reads, buffers, options.signal, async (read, buffer, signal) => {
+  await readEach(reads, windows, options.signal, async (read, window, signal) => {
     const { range, spans } = read;
-    const bytes = memory.view(buffer, range.end - range.start);
-    let placed = 0;
-    const onFilled = (filled: number): void => {
-      if (filled - placed < batchBytes && filled < bytes.length) return;
-      const arrived = { start: range.start + placed, end: range.start + filled };
-      for (const span of spans) placeSpan(span, arrived, buffer + placed, target);
-      options.onBytes(filled - placed);
-      placed = filled;
-    };
-    await store.readInto(read.object, range, bytes, { ifMatch: read.etag, signal, onFilled });
+    let { start } = range;
+    window.begin(range.end - range.start, (address, held) => {
+      const arrived = { start, end: start + held };
+      for (const span of spans) placeSpan(span, arrived, address, target);
+      options.onBytes(held);
+      start += held;
+      return held;
+    });
+    await store.read(read.object, range, window, { ifMatch: read.etag, signal });
   });
 }
 
@@ -144,7 +140,7 @@ function joinedRanges(spans: readonly ColumnSpan[]): ByteRange[] {
 }
 
 /** Hands out the part of a column that a range holds: whole rows at once; the first and the last may be cut. */
-function placeSpan(span: ColumnSpan, range: ByteRange, buffer: number, target: RecordTarget): void {
+function placeSpan(span: ColumnSpan, range: ByteRange, address: number, target: RecordTarget): void {
   const { rowBytes } = span;
   const end = Math.min(span.end, range.end);
   for (let at = Math.max(span.start, range.start); at < end;) {
@@ -153,7 +149,7 @@ function placeSpan(span: ColumnSpan, range: ByteRange, buffer: number, target: R
     const whole = inRow === 0 ? Math.floor((end - at) / rowBytes) : 0;
     const count = Math.max(1, whole);
     const length = whole > 0 ? rowBytes : Math.min(rowBytes - inRow, end - at);
-    target.place(span.firstRecord + row, count, span.inRecord + inRow, buffer + at - range.start, rowBytes, length);
+    target.place(span.firstRecord + row, count, span.inRecord + inRow, address + at - range.start, rowBytes, length);
     at += whole > 0 ? whole * rowBytes : length;
   }
 }

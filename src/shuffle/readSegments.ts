@@ -2,8 +2,8 @@ import { ObjectChanged, ObjectMissing } from '../errors.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { IncomingSegment, SegmentRun } from './incoming.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import { batchBytes, readBytes, readEach } from './reading.js';
-import type { ReadBuffers, ReadOptions } from './reading.js';
+import { readBytes, readEach } from './reading.js';
+import type { ReadOptions, ReadWindow } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 import { digestOf, emptyDigest } from './recordHash.js';
 import { trailerBytes, trailerFault } from './segment.js';
@@ -26,7 +26,7 @@ export async function readSegments(
   segments: readonly IncomingSegment[],
   width: number,
   memory: WorkMemory,
-  buffers: ReadBuffers,
+  windows: readonly ReadWindow[],
   identify: (segment: IncomingSegment) => { object: ObjectLocation; identity: SegmentIdentity },
   target: RecordTarget,
   options: ReadOptions,
@@ -34,10 +34,10 @@ export async function readSegments(
   const digests: string[] = [];
   const faults: SegmentFault[] = [];
   const filled = segments.filter((segment) => segment.records > 0);
-  await readEach(filled, buffers, options.signal, async (segment, buffer, signal) => {
+  await readEach(filled, windows, options.signal, async (segment, window, signal) => {
     const { object, identity } = identify(segment);
     try {
-      const read = await readSegment(store, object, segment, width, memory, buffer, identity, target, {
+      const read = await readSegment(store, object, segment, width, memory, window, identity, target, {
         ...options,
         signal,
       });
@@ -57,7 +57,7 @@ async function readSegment(
   segment: IncomingSegment,
   width: number,
   memory: WorkMemory,
-  buffer: number,
+  window: ReadWindow,
   identity: SegmentIdentity,
   target: RecordTarget,
   options: ReadOptions,
@@ -69,23 +69,23 @@ async function readSegment(
     const count = Math.min(step, segment.records - first);
     const last = first + count === segment.records;
     const start = segment.offset + first * width;
-    const bytes = memory.view(buffer, count * width + (last ? trailerBytes : 0));
-    let taken = 0;
-    const onFilled = (filled: number): void => {
-      const whole = Math.min(count, Math.floor(filled / width));
-      if ((whole - taken) * width < batchBytes && whole < count) return;
-      let source = buffer + taken * width;
-      memory.digestRecords(source, whole - taken, width, digest);
-      for (const run of runs.take(whole - taken)) {
+    const length = count * width + (last ? trailerBytes : 0);
+    let left = count;
+    window.begin(length, (address, held) => {
+      const whole = Math.min(left, Math.floor(held / width));
+      memory.digestRecords(address, whole, width, digest);
+      let source = address;
+      for (const run of runs.take(whole)) {
         target.place(run.first, run.records, 0, source, width, width);
         source += run.records * width;
       }
-      taken = whole;
-    };
-    await store.readInto(object, { start, end: start + bytes.length }, bytes, { signal: options.signal, onFilled });
-    options.onBytes(bytes.length);
+      left -= whole;
+      return whole * width;
+    });
+    await store.read(object, { start, end: start + length }, window, { signal: options.signal });
+    options.onBytes(length);
     if (!last) continue;
-    const fault = trailerFault(bytes.subarray(count * width), identity, digest);
+    const fault = trailerFault(window.rest, identity, digest);
     return fault === undefined ? { digest: digestOf(digest.sum) } : { fault };
   }
   throw new RangeError('A segment without records has no trailer to check');

@@ -14,8 +14,8 @@ import type { ShuffleRun } from './run.js';
 import { largestRead, planReads, readRows } from './readRows.js';
 import type { Read } from './readRows.js';
 import { largestSegmentRead, readSegments } from './readSegments.js';
-import { takeReadBuffers } from './reading.js';
-import type { ReadBuffers } from './reading.js';
+import { takeReadWindows } from './reading.js';
+import type { ReadWindow } from './reading.js';
 import { ColumnarFile, takeAssembly } from './columnarFile.js';
 import { PackedTarget } from './packedTarget.js';
 import { placement } from './placement.js';
@@ -155,7 +155,7 @@ async function gather(run: ShuffleRun, task: number, context: TaskContext): Prom
 interface Reading {
   /** GETs of the input datasets; none from the second pass on. */
   readonly reads: readonly Read[];
-  readonly buffers: ReadBuffers;
+  readonly windows: readonly ReadWindow[];
 }
 
 /** Takes the memory for reading: before all other memory, so that records are copied from the first bank. */
@@ -166,15 +166,14 @@ function planReading(
   input: Incoming,
   { memory, inputs }: TaskContext,
 ): Reading {
-  const taskBytes = input.records * run.recordBytes;
+  const { recordBytes } = run;
+  const taskBytes = input.records * recordBytes;
   if (pass > 1) {
-    return {
-      reads: [],
-      buffers: takeReadBuffers(memory, taskBytes, largestSegmentRead(input.segments, run.recordBytes)),
-    };
+    const largest = largestSegmentRead(input.segments, recordBytes);
+    return { reads: [], windows: takeReadWindows(memory, taskBytes, largest, recordBytes) };
   }
   const reads = planReads(inputs, run.dataset, rowsBefore(run.shape, firstBlock), input.records);
-  return { reads, buffers: takeReadBuffers(memory, taskBytes, largestRead(reads)) };
+  return { reads, windows: takeReadWindows(memory, taskBytes, largestRead(reads), recordBytes) };
 }
 
 /** Reads what a task needs, from the input dataset or from the segments of the pass before. */
@@ -182,7 +181,7 @@ async function readIncoming(
   run: ShuffleRun,
   pass: number,
   input: Incoming,
-  { reads, buffers }: Reading,
+  { reads, windows }: Reading,
   target: RecordTarget,
   context: TaskContext,
 ): Promise<{ digest: string | undefined; bytes: number }> {
@@ -196,7 +195,7 @@ async function readIncoming(
     },
   };
   if (pass === 1) {
-    await readRows(store, reads, memory, buffers, target, options);
+    await readRows(store, reads, windows, target, options);
     return { digest: undefined, bytes };
   }
   const { digests, faults } = await readSegments(
@@ -204,7 +203,7 @@ async function readIncoming(
     input.segments,
     run.recordBytes,
     memory,
-    buffers,
+    windows,
     ({ writer, bucket, records }) => ({
       object: run.packedObject(pass - 1, writer),
       identity: { layout: run.layoutDigest, plan: run.planDigest, pass: pass - 1, task: writer, bucket, records },

@@ -1,4 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import { CountingSink, fillSink, MemorySink } from './byteSinks.js';
+import type { ByteSink } from './objectStore.js';
 
 /** When a read counts as slow, and how many second ones may be sent. */
 export interface HedgePolicy {
@@ -19,13 +21,13 @@ const largestHedge = 16 * 1024 * 1024;
 /** Durations kept for each class of sizes. Without so many, nothing is known to be slow. */
 const remembered = 40;
 
-/** One try of a read. It fills `into`, and when `signal` is aborted it rejects and writes no more. */
-export type ReadAttempt = (into: Uint8Array, signal: AbortSignal, isHedge: boolean) => Promise<void>;
+/** One try of a read. It fills `into`, and when `signal` is aborted it rejects and hands over no more. */
+export type ReadAttempt = (into: ByteSink, signal: AbortSignal, isHedge: boolean) => Promise<void>;
 
 /**
  * Sends a read that is much slower than recent ones of about its size a second time; whichever is complete first
- * counts, and the other is cancelled. One at a time: a second read needs memory of its own, because the first may
- * still write into the target.
+ * counts, and the other is cancelled. One at a time: a second read needs memory of its own, because the first still
+ * hands over what arrives.
  */
 export class HedgedReads {
   /** Milliseconds that the latest reads took, by class of sizes. */
@@ -40,32 +42,39 @@ export class HedgedReads {
    * @param mayHedge asked when the read has become slow
    * @throws the error of the first try if no try succeeds; the reason of `signal`
    */
-  async read(target: Uint8Array, attempt: ReadAttempt, mayHedge: () => boolean, signal?: AbortSignal): Promise<void> {
+  async read(
+    length: number,
+    sink: ByteSink,
+    attempt: ReadAttempt,
+    mayHedge: () => boolean,
+    signal?: AbortSignal,
+  ): Promise<void> {
     signal?.throwIfAborted();
     this.#reads++;
     const start = performance.now();
-    const patience = this.#patience(target.length);
+    const patience = this.#patience(length);
+    const counted = new CountingSink(sink);
     const first = new LinkedAbort(signal);
     const second = new LinkedAbort(signal);
     let bytes: Promise<Uint8Array | undefined> | undefined;
     const hedge = (): void => {
-      if (this.#allows(target.length) && mayHedge()) bytes = this.#again(target.length, attempt, first, second);
+      if (this.#allows(length) && mayHedge()) bytes = this.#again(length, attempt, first, second);
     };
     const timer = patience === undefined ? undefined : setTimeout(hedge, patience);
     try {
-      await attempt(target, first.signal, false);
+      await attempt(counted, first.signal, false);
     } catch (error) {
       const complete = await bytes;
       signal?.throwIfAborted();
       if (complete === undefined) throw error;
-      target.set(complete);
+      fillSink(sink, complete.subarray(counted.count));
     } finally {
       clearTimeout(timer);
       second.abort();
       first.release();
       second.release();
     }
-    this.#note(target.length, performance.now() - start);
+    this.#note(length, performance.now() - start);
   }
 
   /** Reads into memory of its own and then ends the first try; undefined when it fails. */
@@ -79,7 +88,7 @@ export class HedgedReads {
     this.#isHedging = true;
     try {
       const into = new Uint8Array(length);
-      await attempt(into, second.signal, true);
+      await attempt(new MemorySink(into), second.signal, true);
       first.abort();
       return into;
     } catch {

@@ -35,11 +35,14 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /** Refuse with `ObjectChanged` when the object's ETag is another one. */
   readonly ifMatch?: string | undefined;
-  /**
-   * Called with the number of bytes at the target's beginning that are final: while they arrive, and with all of them
-   * before the read resolves. Whoever works on them at once finds them in the processor's cache.
-   */
-  readonly onFilled?: ((bytes: number) => void) | undefined;
+}
+
+/** Takes bytes as they arrive, each once and in their order. Whoever works on them at once finds them in the cache. */
+export interface ByteSink {
+  /** Memory for the next bytes, at least one, as long as there are any to come; used until `arrived` is called. */
+  room(): Uint8Array;
+  /** So many bytes have arrived at the beginning of `room()`. What it throws ends the read. */
+  arrived(bytes: number): void;
 }
 
 /**
@@ -69,10 +72,13 @@ export interface ObjectStore {
   head(object: ObjectLocation, options?: CallOptions): Promise<ObjectHead | undefined>;
 
   /**
-   * Reads exactly `range` into `target` (whose length is the range's). A broken body is resumed where it broke, by
-   * range and ETag; a stalled one counts as broken.
+   * Reads exactly `range` through `sink`. A broken body is resumed where it broke, by range and ETag; a stalled one
+   * counts as broken.
    * @throws ObjectMissing, ObjectChanged; ShardInvalid is the caller's to raise
    */
+  read(object: ObjectLocation, range: ByteRange, sink: ByteSink, options?: GetOptions): Promise<void>;
+
+  /** `read` into `target`, whose length is the range's. */
   readInto(object: ObjectLocation, range: ByteRange, target: Uint8Array, options?: GetOptions): Promise<void>;
 
   /**

@@ -22,24 +22,40 @@ export interface ExchangeTimeouts {
 /** What one read of the kernel takes at most. */
 const readBytes = 256 * 1024;
 
+/** A request whose answer is under way. Nothing of this throws. */
+interface Exchange {
+  /** Where the next bytes are wanted; undefined where that is no matter. */
+  room(): Uint8Array | undefined;
+  push(bytes: Uint8Array): void;
+  arrived(bytes: number): void;
+  end(): void;
+  fail(error: unknown): void;
+}
+
 /**
- * A connection that hands out what it receives in one buffer which is used again and again. Node's streams, and its HTTP
- * client on top of them, make a buffer for every 64 KiB: five times the CPU of this (docs/architecture.md).
+ * A connection that receives bodies where they are wanted, and all else in one buffer which is used again and again.
+ * Node's streams, and its HTTP client on top of them, make a buffer for every 64 KiB: five times the CPU of this
+ * (docs/architecture.md).
  */
 export class ReceivingSocket {
   /** Whether it may be used for another request. */
   usable = true;
   private readonly socket: Socket;
   private readonly connected: string;
-  private exchanging: { receive(bytes: Uint8Array): void; end(): void; fail(error: unknown): void } | undefined;
+  private exchanging: Exchange | undefined;
+  /** For heads, and for what comes unasked. */
+  private readonly buffer = Buffer.allocUnsafeSlow(readBytes);
 
   constructor({ secure, host, port }: Origin) {
     const onread = {
-      buffer: Buffer.allocUnsafeSlow(readBytes),
+      // Asked at the beginning, and for the next read after every one: other memory than its own is never in use when
+      // an exchange has ended.
+      buffer: (): Uint8Array => this.exchanging?.room() ?? this.buffer,
       callback: (count: number, buffer: Uint8Array): boolean => {
         // Bytes that nobody has asked for are no answer to the next request.
-        if (this.exchanging) this.exchanging.receive(buffer.subarray(0, count));
-        else this.close();
+        if (!this.exchanging) this.close();
+        else if (buffer === this.buffer) this.exchanging.push(buffer.subarray(0, count));
+        else this.exchanging.arrived(count);
         return true;
       },
     };
@@ -85,6 +101,11 @@ export class ReceivingSocket {
     socket.ref();
     try {
       await new Promise<void>((resolve, reject) => {
+        let failed = false;
+        const fail = (error: unknown): void => {
+          failed = true;
+          reject(error instanceof Error ? error : new Error(String(error)));
+        };
         const take = (step: () => void): void => {
           try {
             const inBody = reader.head !== undefined;
@@ -93,17 +114,28 @@ export class ReceivingSocket {
             else if (inBody) timer?.refresh();
             else if (reader.head) allow(timeouts.stall, 'no byte arrived');
           } catch (error) {
-            reject(error instanceof Error ? error : new Error(String(error)));
+            fail(error);
           }
         };
         this.exchanging = {
-          receive: (bytes) => {
+          room: () => {
+            try {
+              return failed ? undefined : reader.room()?.subarray(0, readBytes);
+            } catch (error) {
+              fail(error);
+              return undefined;
+            }
+          },
+          push: (bytes) => {
             take(() => reader.push(bytes));
+          },
+          arrived: (bytes) => {
+            take(() => reader.arrived(bytes));
           },
           end: () => {
             take(() => reader.end());
           },
-          fail: reject,
+          fail,
         };
         signal?.addEventListener('abort', abort);
         if (signal?.aborted) abort();

@@ -1,3 +1,5 @@
+import { fillSink } from './byteSinks.js';
+import type { ByteSink } from './objectStore.js';
 import { BrokenAnswer } from './s3Faults.js';
 
 export interface ResponseHead {
@@ -8,14 +10,12 @@ export interface ResponseHead {
 }
 
 /** What becomes of a response. */
-export interface ResponseSink {
+export interface ResponseSink extends ByteSink {
   /**
-   * Takes the head, and says where the body goes: into memory of exactly its length, or (undefined) together as a short
-   * message. Throws when the response is not the wanted one.
+   * Takes the head, and says how many bytes of a body it wants; undefined where the body is a short message, to be put
+   * together. Throws when the response is not the wanted one.
    */
-  begin(head: ResponseHead): Uint8Array | undefined;
-  /** Called with the bytes that have arrived in that memory since the last call. */
-  onBytes(bytes: number): void;
+  begin(head: ResponseHead): number | undefined;
 }
 
 const headEnd = '\r\n\r\n';
@@ -32,10 +32,11 @@ export class ResponseReader {
   head: ResponseHead | undefined;
   /** Whether all has arrived. */
   complete = false;
-  /** The body, where it did not go into memory. */
+  /** The body, where it did not go into the sink. */
   readonly message: Buffer[] = [];
   private text = '';
-  private target: Uint8Array | undefined;
+  /** Bytes that the sink wants. */
+  private wanted: number | undefined;
   private filled = 0;
   /** Bytes of the body; undefined where only the connection's end ends it. */
   private length: number | undefined;
@@ -52,6 +53,23 @@ export class ResponseReader {
   push(bytes: Uint8Array): void {
     const rest = this.head === undefined ? this.readHead(bytes) : bytes;
     if (rest && (rest.length > 0 || this.length === 0)) this.readBody(rest);
+  }
+
+  /**
+   * Memory into which the next bytes may be received, which are then told by `arrived`; undefined where they are to be
+   * pushed. It has no room for more than the body.
+   */
+  room(): Uint8Array | undefined {
+    if (this.wanted === undefined || this.length === undefined || this.chunks || this.complete) return undefined;
+    const room = this.sink.room().subarray(0, this.length - this.filled);
+    return room.length > 0 ? room : undefined;
+  }
+
+  /** So many bytes have arrived in `room()`. */
+  arrived(bytes: number): void {
+    this.filled += bytes;
+    this.complete = this.filled === this.length;
+    this.sink.arrived(bytes);
   }
 
   /** The connection ended. */
@@ -96,9 +114,9 @@ export class ResponseReader {
       if (!/^\d{1,15}$/.test(length)) throw new BrokenAnswer(`the answer has length "${length}"`);
       this.length = Number(length);
     }
-    this.target = this.sink.begin(head);
-    if (this.target && this.length !== undefined && this.length !== this.target.length) {
-      throw new BrokenAnswer(`${this.length} bytes come where ${this.target.length} were asked for`);
+    this.wanted = this.sink.begin(head);
+    if (this.wanted !== undefined && this.length !== undefined && this.length !== this.wanted) {
+      throw new BrokenAnswer(`${this.length} bytes come where ${this.wanted} were asked for`);
     }
     if (head.status === 204 || head.status === 304) {
       this.length = 0;
@@ -125,19 +143,16 @@ export class ResponseReader {
 
   /** A body that does not say its length may end early in good order. */
   private checkFilled(): void {
-    if (this.target && this.filled < this.target.length) {
-      throw new BrokenAnswer(`${this.filled} of ${this.target.length} bytes arrived`);
+    if (this.wanted !== undefined && this.filled < this.wanted) {
+      throw new BrokenAnswer(`${this.filled} of ${this.wanted} bytes arrived`);
     }
   }
 
   private take(bytes: Uint8Array): void {
     this.filled += bytes.length;
-    if (this.target) {
-      if (this.filled > this.target.length) {
-        throw new BrokenAnswer(`more than the ${this.target.length} bytes asked for arrived`);
-      }
-      this.target.set(bytes, this.filled - bytes.length);
-      this.sink.onBytes(bytes.length);
+    if (this.wanted !== undefined) {
+      if (this.filled > this.wanted) throw new BrokenAnswer(`more than the ${this.wanted} bytes asked for arrived`);
+      fillSink(this.sink, bytes);
       return;
     }
     if (this.filled > largestMessage) throw new BrokenAnswer('the answer is too long for a message');

@@ -1,9 +1,11 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { AccessDenied } from '../errors.js';
 import { combineCrc32 } from './crc32.js';
+import { MemorySink } from './byteSinks.js';
 import { defaultHedgePolicy, HedgedReads, type HedgePolicy } from './hedging.js';
 import {
   type ByteRange,
+  type ByteSink,
   type CallOptions,
   type SettledPart,
   type GetOptions,
@@ -18,7 +20,7 @@ import {
 import { defaultRetryPolicy, type RetryPolicy } from './retry.js';
 import { abortUploads, createBucket, deleteObjects, listObjects, type ListOptions, requireBucket } from './s3Bucket.js';
 import { BrokenAnswer } from './s3Faults.js';
-import { readInto, readWhole } from './s3Read.js';
+import { readRange, readWhole } from './s3Read.js';
 import { defaultTimeouts, S3Session, type S3Timeouts } from './s3Session.js';
 import { settled, partLength, type Upload, uploadAtOnce, uploadInParts } from './s3Upload.js';
 import type { TransferStatistics } from './transferStatistics.js';
@@ -104,34 +106,32 @@ class SdkStore implements S3Store {
     return found;
   }
 
+  async read(object: ObjectLocation, range: ByteRange, sink: ByteSink, options: GetOptions = {}): Promise<void> {
+    const { ifMatch, signal } = options;
+    if (range.end === range.start) return;
+    await this.#reads.read(
+      range.end - range.start,
+      sink,
+      (into, ownSignal, isHedge) => {
+        if (isHedge) this.#session.counters.hedges++;
+        return readRange(this.#session, object, range, into, { ifMatch, signal: ownSignal, isHedge });
+      },
+      // A store that throttles is slow because more is asked of it than it gives.
+      () => !this.#session.pacing.isSlowed({ ...object, direction: 'read' }),
+      signal,
+    );
+  }
+
   async readInto(
     object: ObjectLocation,
     range: ByteRange,
     target: Uint8Array,
     options: GetOptions = {},
   ): Promise<void> {
-    const { ifMatch, signal, onFilled } = options;
-    let filled = 0;
-    const report = (bytes: number): void => {
-      if (bytes > filled) onFilled?.((filled = bytes));
-    };
-    await this.#reads.read(
-      target,
-      (into, ownSignal, isHedge) => {
-        if (isHedge) this.#session.counters.hedges++;
-        // Only the first try fills the target itself.
-        return readInto(this.#session, object, range, into, {
-          ifMatch,
-          signal: ownSignal,
-          isHedge,
-          onFilled: isHedge ? undefined : report,
-        });
-      },
-      // A store that throttles is slow because more is asked of it than it gives.
-      () => !this.#session.pacing.isSlowed({ ...object, direction: 'read' }),
-      signal,
-    );
-    report(target.length);
+    if (target.length !== range.end - range.start) {
+      throw new RangeError(`Target of ${target.length} bytes for the range ${range.start} to ${range.end}.`);
+    }
+    await this.read(object, range, new MemorySink(target), options);
   }
 
   async readWhole(

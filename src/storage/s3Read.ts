@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { ObjectChanged, ObjectConflict } from '../errors.js';
-import type { ByteRange, CallOptions, GetOptions, ObjectLocation } from './objectStore.js';
+import type { ByteRange, ByteSink, CallOptions, GetOptions, ObjectLocation } from './objectStore.js';
 import type { ReceiveOptions } from './receivingHandler.js';
 import type { ResponseHead, ResponseSink } from './responseReader.js';
 import { BrokenAnswer, type Fault } from './s3Faults.js';
@@ -10,18 +10,14 @@ import type { S3Session } from './s3Session.js';
 /** So much of a body is progress: the attempts are counted anew after it. Less could go on nearly for ever. */
 const progressBytes = 256 * 1024;
 
-/** `ObjectStore.readInto`. Bytes that arrived before a body broke are kept; the next attempt asks for the rest. */
-export async function readInto(
+/** `ObjectStore.read`. Bytes that arrived before a body broke are kept; the next attempt asks for the rest. */
+export async function readRange(
   session: S3Session,
   object: ObjectLocation,
   range: ByteRange,
-  target: Uint8Array,
-  { ifMatch, signal, onFilled, isHedge = false }: GetOptions & { readonly isHedge?: boolean },
+  sink: ByteSink,
+  { ifMatch, signal, isHedge = false }: GetOptions & { readonly isHedge?: boolean },
 ): Promise<void> {
-  if (target.length !== range.end - range.start) {
-    throw new RangeError(`Target of ${target.length} bytes for the range ${range.start} to ${range.end}.`);
-  }
-  if (target.length === 0) return;
   let etag = ifMatch;
   let done = 0;
   let mistake: { readonly error: unknown } | undefined;
@@ -30,22 +26,26 @@ export async function readInto(
     async (options, progressed) => {
       const rest = { start: range.start + done, end: range.end };
       const before = done;
+      const own = <T>(step: () => T): T => {
+        try {
+          return step();
+        } catch (error) {
+          mistake = { error };
+          throw error;
+        }
+      };
       const receive: ResponseSink = {
         begin: (head) => {
           if (head.status !== 200 && head.status !== 206) return undefined;
           checkSameObject(object, etag, head.headers.etag);
           checkRange(object, rest, head);
           etag = head.headers.etag;
-          return target.subarray(done);
+          return rest.end - rest.start;
         },
-        onBytes: (bytes) => {
+        room: () => own(() => sink.room()),
+        arrived: (bytes) => {
           done += bytes;
-          try {
-            onFilled?.(done);
-          } catch (error) {
-            mistake = { error };
-            throw error;
-          }
+          own(() => sink.arrived(bytes));
         },
       };
       const command = new GetObjectCommand({
@@ -71,7 +71,7 @@ export async function readInto(
     },
   );
   await reading.catch((error: unknown) => {
-    // A fault of the caller's own must not look like one of the network.
+    // A fault of the sink's own must not look like one of the network.
     throw mistake ? mistake.error : error;
   });
 }

@@ -4,7 +4,7 @@ import type { Dataset } from '../formats/dataset.js';
 import { columnBytes, firstRows, recordBytes, shardColumnOffsets } from '../formats/encoding.js';
 import type { WorkMemory } from '../memory/workMemory.js';
 import { ColumnarFile, takeAssembly } from '../shuffle/columnarFile.js';
-import { takeReadBuffers } from '../shuffle/reading.js';
+import { takeReadWindows } from '../shuffle/reading.js';
 import { digestOf, emptyDigest } from '../shuffle/recordHash.js';
 import type { Pause } from '../shuffle/recordTarget.js';
 import { largestRead, planReads, readRows } from '../shuffle/readRows.js';
@@ -131,11 +131,11 @@ async function eachChunk(
     const rows = Math.min(step, end - row);
     const reads = planReads(places, dataset, row, rows);
     memory.reset();
-    const buffers = takeReadBuffers(memory, rows * width, largestRead(reads));
+    const windows = takeReadWindows(memory, rows * width, largestRead(reads), width);
     const assembly = takeAssembly(memory, width);
     const hashes = memory.take(assembly.rows * hashBytes);
     const chunk = new ColumnarFile(memory, assembly, new Uint8Array(0), dataset, rows);
-    await readRows(store, reads, memory, buffers, chunk, context);
+    await readRows(store, reads, windows, chunk, context);
     await handle(chunk, hashes, row);
   }
 }

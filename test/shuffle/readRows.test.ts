@@ -6,9 +6,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Column, Dataset } from '../../src/formats/dataset.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
-import { readBytes, takeReadBuffers } from '../../src/shuffle/reading.js';
+import { readBytes, takeReadWindows } from '../../src/shuffle/reading.js';
 import type { RecordTarget } from '../../src/shuffle/recordTarget.js';
 import { largestRead, planReads, readRows } from '../../src/shuffle/readRows.js';
+import { fillSink } from '../../src/storage/byteSinks.js';
 import type { ObjectStore } from '../../src/storage/objectStore.js';
 
 const place = { bucket: 'b', prefix: 'in/' };
@@ -158,7 +159,7 @@ async function read(
     },
   };
   const options = { signal: new AbortController().signal, onBytes: sink.onBytes ?? ((): void => undefined) };
-  await readRows(inMemory(files), reads, memory, takeReadBuffers(memory, 0, largestRead(reads)), target, options);
+  await readRows(inMemory(files), reads, takeReadWindows(memory, 0, largestRead(reads), 0), target, options);
 }
 
 describe('planReads', () => {
@@ -255,15 +256,13 @@ function neededBytes(dataset: Dataset, shard: Dataset['shards'][number], first: 
 
 /** A store that can only read. */
 function inMemory(files: ReadonlyMap<string, Uint8Array>): ObjectStore {
-  const store: Pick<ObjectStore, 'readInto'> = {
-    readInto: (object, { start, end }, target, { onFilled } = {}) => {
+  const store: Pick<ObjectStore, 'read'> = {
+    read: (object, { start, end }, sink) => {
       const bytes = files.get(object.key.slice(place.prefix.length))!.subarray(start, end);
       // In pieces, as they come from a network; what has not come yet must not be looked at.
-      target.fill(0xee);
-      for (let filled = 0; filled < bytes.length;) {
-        const next = Math.min(filled + 70_001, bytes.length);
-        target.set(bytes.subarray(filled, next), filled);
-        onFilled?.((filled = next));
+      for (let filled = 0; filled < bytes.length; filled += 70_001) {
+        sink.room().fill(0xee);
+        fillSink(sink, bytes.subarray(filled, filled + 70_001));
       }
       return Promise.resolve();
     },

@@ -9,11 +9,12 @@ import { ObjectChanged, ObjectMissing, StorageUnavailable } from '../../src/erro
 import { WorkMemory } from '../../src/memory/workMemory.js';
 import type { IncomingSegment } from '../../src/shuffle/incoming.js';
 import { largestSegmentRead, readSegments, type SegmentFault } from '../../src/shuffle/readSegments.js';
-import { readBytes, takeReadBuffers } from '../../src/shuffle/reading.js';
+import { readBytes, takeReadWindows } from '../../src/shuffle/reading.js';
 import { digestOf, emptyDigest } from '../../src/shuffle/recordHash.js';
 import type { RecordTarget } from '../../src/shuffle/recordTarget.js';
 import { encodeTrailer, trailerBytes, type SegmentIdentity } from '../../src/shuffle/segment.js';
-import type { ByteRange, GetOptions, ObjectLocation, ObjectStore } from '../../src/storage/objectStore.js';
+import { fillSink } from '../../src/storage/byteSinks.js';
+import type { ByteRange, ByteSink, ObjectLocation, ObjectStore } from '../../src/storage/objectStore.js';
 
 const memory = new WorkMemory();
 const layout = 'ab'.repeat(32);
@@ -31,18 +32,16 @@ class StoreInMemory {
   readonly gets: ByteRange[] = [];
   cuts: readonly number[] = [];
 
-  readInto({ key }: ObjectLocation, range: ByteRange, target: Uint8Array, options: GetOptions = {}): Promise<void> {
+  read({ key }: ObjectLocation, range: ByteRange, sink: ByteSink): Promise<void> {
     this.gets.push(range);
     const object = this.objects.get(key);
     if (!object) return Promise.reject(new ObjectMissing(key));
     if (object.length < range.end) return Promise.reject(new ObjectChanged(key));
-    assert.equal(target.length, range.end - range.start);
-    const ends = [...this.cuts.map((cut) => cut % target.length).sort((a, b) => a - b), target.length];
+    const bytes = object.subarray(range.start, range.end);
     let start = 0;
-    target.fill(0xee);
-    for (const end of ends) {
-      target.set(object.subarray(range.start + start, range.start + end), start);
-      if (end > start) options.onFilled?.(end);
+    for (const end of [...this.cuts.map((cut) => cut % bytes.length).sort((a, b) => a - b), bytes.length]) {
+      sink.room().fill(0xee);
+      fillSink(sink, bytes.subarray(start, end));
       start = end;
     }
     return Promise.resolve();
@@ -105,7 +104,7 @@ interface Outcome {
 async function read({ width, segments, store }: Made): Promise<Outcome> {
   memory.reset();
   const taskBytes = segments.reduce((sum, { records }) => sum + records * width, 0);
-  const buffers = takeReadBuffers(memory, taskBytes, largestSegmentRead(segments, width));
+  const windows = takeReadWindows(memory, taskBytes, largestSegmentRead(segments, width), width);
   const placed = new Map<number, Buffer>();
   const target: RecordTarget = {
     place(first, count, offset, source, stride, length) {
@@ -122,7 +121,7 @@ async function read({ width, segments, store }: Made): Promise<Outcome> {
     segments,
     width,
     memory,
-    buffers,
+    windows,
     (segment) => ({ object: { bucket: 'b', key: keyOf(segment.writer) }, identity: identityOf(segment) }),
     target,
     { signal: new AbortController().signal, onBytes: (count) => void (bytes += count) },
@@ -293,7 +292,7 @@ describe('readSegments', () => {
     const { fault } = await checkReported(made, made.segments[1]!);
     assert.match(fault, /ObjectMissing/);
     const reason = new StorageUnavailable('The store does not answer.');
-    made.store.readInto = () => Promise.reject(reason);
+    made.store.read = () => Promise.reject(reason);
     await assert.rejects(read(made), reason);
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MemorySink } from '../../src/storage/byteSinks.js';
 import { HedgedReads, type ReadAttempt } from '../../src/storage/hedging.js';
 import type { S3Store } from '../../src/storage/s3.js';
 import { type Fault, refuse, silence, stallAfter } from '../support/faultProxy.js';
@@ -114,7 +115,9 @@ describe('hedged reads', () => {
       under--;
     };
     const read = (count: number) =>
-      Promise.all(Array.from({ length: count }, () => reads.read(new Uint8Array(8), attempt, () => true)));
+      Promise.all(
+        Array.from({ length: count }, () => reads.read(8, new MemorySink(new Uint8Array(8)), attempt, () => true)),
+      );
     await read(30);
     assert.equal(hedges, 0);
     isSlow = false;

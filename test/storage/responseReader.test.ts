@@ -18,7 +18,10 @@ type Place = number | 'message';
 
 const canary = 0xa5;
 
-/** Pushes an answer in pieces that end at `cuts`, and then ends the connection. */
+/**
+ * Lets an answer arrive in pieces that end at `cuts`, and then ends the connection. Pieces go into the reader's room where
+ * it has some, as from a kernel that reads into it, or they are pushed.
+ */
 function read(answer: Uint8Array, cuts: readonly number[], place: Place): Result {
   const length = place === 'message' ? 0 : place;
   const memory = Buffer.alloc(length + 64, canary);
@@ -28,9 +31,11 @@ function read(answer: Uint8Array, cuts: readonly number[], place: Place): Result
   const reader = new ResponseReader({
     begin: () => {
       begun++;
-      return place === 'message' ? undefined : target;
+      return place === 'message' ? undefined : length;
     },
-    onBytes: (bytes) => void (told += bytes),
+    // Little at a time, so that a piece meets several.
+    room: () => target.subarray(told, told + 7),
+    arrived: (bytes) => void (told += bytes),
   });
   const ends = [...cuts.map((cut) => cut % (answer.length + 1)).sort((a, b) => a - b), answer.length];
   let start = 0;
@@ -38,11 +43,18 @@ function read(answer: Uint8Array, cuts: readonly number[], place: Place): Result
   const buffer = Buffer.alloc(answer.length);
   try {
     for (const end of ends) {
-      const piece = buffer.subarray(0, end - start);
-      piece.set(answer.subarray(start, end));
-      reader.push(piece);
-      piece.fill(0);
-      start = end;
+      while (start < end) {
+        const room = reader.room();
+        const piece = (room ?? buffer).subarray(0, end - start);
+        piece.set(answer.subarray(start, start + piece.length));
+        start += piece.length;
+        if (room) {
+          reader.arrived(piece.length);
+        } else {
+          reader.push(piece);
+          piece.fill(0);
+        }
+      }
     }
     if (!reader.complete) reader.end();
   } finally {
@@ -306,7 +318,8 @@ describe('ResponseReader', () => {
       begin: () => {
         throw reason;
       },
-      onBytes: () => undefined,
+      room: () => new Uint8Array(1),
+      arrived: () => undefined,
     });
     assert.throws(() => reader.push(text('404 Not Found')), reason);
   });
