@@ -5,7 +5,7 @@ import { inverseProbability } from './saddlePoint';
 const negligible: f64 = 1e-20;
 
 /** From this smallest cell on the saddle point's truncated series are good enough. */
-const smallestSaddleCell: f64 = 64;
+export const smallestSaddleCell: f64 = 64;
 
 /**
  * Draws how many good items there are among `draws` items taken without replacement from `good + bad`.

@@ -4,7 +4,7 @@
  * src/shuffle/random.ts and src/shuffle/cellDraws.ts.
  */
 export { chachaBlocks } from './chacha';
-export { drawCells, hypergeometric } from './hypergeometric';
+export { drawCells, hypergeometric, smallestSaddleCell } from './hypergeometric';
 export { digestRecords, hashRecords } from './recordHash';
 export { inverseProbability } from './saddlePoint';
 

@@ -17,6 +17,7 @@ export interface Kernels {
   chachaBlocks(state: number, rounds: number, counting: number, output: number): void;
   drawCells(state: number, rounds: number, cells: number, count: number, blocks: number): void;
   hypergeometric(good: number, bad: number, draws: number, uniform: number): number;
+  readonly smallestSaddleCell: { readonly value: number };
   inverseProbability(goodIn: number, goodOut: number, badIn: number, badOut: number): number;
   hashRecords(records: number, count: number, width: number, hashes: number): void;
   digestRecords(records: number, count: number, width: number, digest: number): void;

@@ -14,7 +14,7 @@ const windowBytes = 2 * batchBytes;
 /** Ranges that a task reads at a time: many where they are small, because each waits for its answer. */
 const mostReads = 16;
 
-/** Bytes that a task may have under way: more where it has more memory anyhow, and little where it has little. */
+/** Bytes that a task may have asked for and not got: more where it is large, so that answers that are late matter less. */
 function bytesInFlight(taskBytes: number): number {
   return Math.min(Math.max(taskBytes / 64, 4 * readBytes), mostReads * readBytes, Math.max(taskBytes / 2, readBytes));
 }
@@ -51,11 +51,10 @@ export class ReadWindow implements ByteSink {
    * @param use is called with the address of the bytes that are held, and returns how many of them it has done with; it
    *   sees the others again, before those that arrive next. It must not leave all when the window is full.
    */
-  begin(length: number, use: (address: number, held: number) => number): this {
+  begin(length: number, use: (address: number, held: number) => number): void {
     this.held = 0;
     this.left = length;
     this.use = use;
-    return this;
   }
 
   /** What `use` has left. */
@@ -77,8 +76,8 @@ export class ReadWindow implements ByteSink {
   }
 }
 
-/** Takes a window for each read that `readsAtOnce` allows. @param width bytes of what must be seen as a whole */
-export function takeReadWindows(memory: WorkMemory, taskBytes: number, largest: number, width: number): ReadWindow[] {
+/** Takes a window for each read that `readsAtOnce` allows. @param width bytes of what must be seen as a whole, if any */
+export function takeReadWindows(memory: WorkMemory, taskBytes: number, largest: number, width = 0): ReadWindow[] {
   const size = Math.max(1, Math.min(largest, Math.max(windowBytes, 2 * width)));
   const count = readsAtOnce(taskBytes, largest);
   return Array.from({ length: count }, () => new ReadWindow(memory, memory.take(size), size));

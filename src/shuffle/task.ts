@@ -173,7 +173,7 @@ function planReading(
     return { reads: [], windows: takeReadWindows(memory, taskBytes, largest, recordBytes) };
   }
   const reads = planReads(inputs, run.dataset, rowsBefore(run.shape, firstBlock), input.records);
-  return { reads, windows: takeReadWindows(memory, taskBytes, largestRead(reads), recordBytes) };
+  return { reads, windows: takeReadWindows(memory, taskBytes, largestRead(reads)) };
 }
 
 /** Reads what a task needs, from the input dataset or from the segments of the pass before. */

@@ -15,19 +15,38 @@ export class MemorySink implements ByteSink {
   }
 }
 
-/** Hands on to another sink and counts. */
-export class CountingSink implements ByteSink {
+/** A sink threw `cause`. No other try makes up for it: the sink has seen bytes that it has not worked on. */
+export class SinkFailure extends Error {
+  constructor(cause: unknown) {
+    super('The sink of a read failed', { cause });
+  }
+}
+
+/** Hands on to another sink, counts, and tells its errors from those of the network. @throws SinkFailure */
+export class WatchedSink implements ByteSink {
   count = 0;
 
   constructor(private readonly sink: ByteSink) {}
 
   room(): Uint8Array {
-    return this.sink.room();
+    return watched(() => {
+      const room = this.sink.room();
+      if (room.length === 0) throw new RangeError('It has no room for the bytes that are to come');
+      return room;
+    });
   }
 
   arrived(bytes: number): void {
     this.count += bytes;
-    this.sink.arrived(bytes);
+    watched(() => this.sink.arrived(bytes));
+  }
+}
+
+function watched<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw new SinkFailure(error);
   }
 }
 
@@ -35,7 +54,6 @@ export class CountingSink implements ByteSink {
 export function fillSink(sink: ByteSink, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     const room = sink.room();
-    if (room.length === 0) throw new RangeError(`A sink has no room for ${bytes.length - at} more bytes`);
     const piece = bytes.subarray(at, at + room.length);
     room.set(piece);
     sink.arrived(piece.length);

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { CountingSink, fillSink, MemorySink } from './byteSinks.js';
+import { fillSink, MemorySink, SinkFailure, WatchedSink } from './byteSinks.js';
 import type { ByteSink } from './objectStore.js';
 
 /** When a read counts as slow, and how many second ones may be sent. */
@@ -40,7 +40,7 @@ export class HedgedReads {
 
   /**
    * @param mayHedge asked when the read has become slow
-   * @throws the error of the first try if no try succeeds; the reason of `signal`
+   * @throws what the sink throws; the error of the first try if no try succeeds; the reason of `signal`
    */
   async read(
     length: number,
@@ -53,7 +53,7 @@ export class HedgedReads {
     this.#reads++;
     const start = performance.now();
     const patience = this.#patience(length);
-    const counted = new CountingSink(sink);
+    const watched = new WatchedSink(sink);
     const first = new LinkedAbort(signal);
     const second = new LinkedAbort(signal);
     let bytes: Promise<Uint8Array | undefined> | undefined;
@@ -62,12 +62,13 @@ export class HedgedReads {
     };
     const timer = patience === undefined ? undefined : setTimeout(hedge, patience);
     try {
-      await attempt(counted, first.signal, false);
+      await attempt(watched, first.signal, false);
     } catch (error) {
+      if (error instanceof SinkFailure) throw error.cause;
       const complete = await bytes;
       signal?.throwIfAborted();
       if (complete === undefined) throw error;
-      fillSink(sink, complete.subarray(counted.count));
+      fillSink(sink, complete.subarray(watched.count));
     } finally {
       clearTimeout(timer);
       second.abort();

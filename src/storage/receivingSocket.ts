@@ -48,8 +48,7 @@ export class ReceivingSocket {
 
   constructor({ secure, host, port }: Origin) {
     const onread = {
-      // Asked at the beginning, and for the next read after every one: other memory than its own is never in use when
-      // an exchange has ended.
+      // Asked at the beginning, and after every read for the next one: when an exchange has ended, it is its own memory.
       buffer: (): Uint8Array => this.exchanging?.room() ?? this.buffer,
       callback: (count: number, buffer: Uint8Array): boolean => {
         // Bytes that nobody has asked for are no answer to the next request.
@@ -149,6 +148,8 @@ export class ReceivingSocket {
       return reader;
     } catch (error) {
       this.close();
+      // Until it is closed, a secure connection may still decrypt what it has received into the sink's memory.
+      if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
       throw error;
     } finally {
       this.exchanging = undefined;

@@ -57,18 +57,17 @@ export class ResponseReader {
 
   /**
    * Memory into which the next bytes may be received, which are then told by `arrived`; undefined where they are to be
-   * pushed. It has no room for more than the body.
+   * pushed. It has no room for the body's last byte: that is pushed, together with what came unasked behind it.
    */
   room(): Uint8Array | undefined {
     if (this.wanted === undefined || this.length === undefined || this.chunks || this.complete) return undefined;
-    const room = this.sink.room().subarray(0, this.length - this.filled);
-    return room.length > 0 ? room : undefined;
+    const most = this.length - this.filled - 1;
+    return most > 0 ? this.sink.room().subarray(0, most) : undefined;
   }
 
   /** So many bytes have arrived in `room()`. */
   arrived(bytes: number): void {
     this.filled += bytes;
-    this.complete = this.filled === this.length;
     this.sink.arrived(bytes);
   }
 

@@ -20,7 +20,7 @@ import {
 import { defaultRetryPolicy, type RetryPolicy } from './retry.js';
 import { abortUploads, createBucket, deleteObjects, listObjects, type ListOptions, requireBucket } from './s3Bucket.js';
 import { BrokenAnswer } from './s3Faults.js';
-import { readRange, readWhole } from './s3Read.js';
+import { readRange, readWhole, type Version } from './s3Read.js';
 import { defaultTimeouts, S3Session, type S3Timeouts } from './s3Session.js';
 import { settled, partLength, type Upload, uploadAtOnce, uploadInParts } from './s3Upload.js';
 import type { TransferStatistics } from './transferStatistics.js';
@@ -109,12 +109,13 @@ class SdkStore implements S3Store {
   async read(object: ObjectLocation, range: ByteRange, sink: ByteSink, options: GetOptions = {}): Promise<void> {
     const { ifMatch, signal } = options;
     if (range.end === range.start) return;
+    const version: Version = { etag: ifMatch };
     await this.#reads.read(
       range.end - range.start,
       sink,
       (into, ownSignal, isHedge) => {
         if (isHedge) this.#session.counters.hedges++;
-        return readRange(this.#session, object, range, into, { ifMatch, signal: ownSignal, isHedge });
+        return readRange(this.#session, object, range, version, into, { signal: ownSignal, isHedge });
       },
       // A store that throttles is slow because more is asked of it than it gives.
       () => !this.#session.pacing.isSlowed({ ...object, direction: 'read' }),

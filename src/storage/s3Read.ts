@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { ObjectChanged, ObjectConflict } from '../errors.js';
-import type { ByteRange, ByteSink, CallOptions, GetOptions, ObjectLocation } from './objectStore.js';
+import type { ByteRange, ByteSink, CallOptions, ObjectLocation } from './objectStore.js';
 import type { ReceiveOptions } from './receivingHandler.js';
 import type { ResponseHead, ResponseSink } from './responseReader.js';
 import { BrokenAnswer, type Fault } from './s3Faults.js';
@@ -10,49 +10,50 @@ import type { S3Session } from './s3Session.js';
 /** So much of a body is progress: the attempts are counted anew after it. Less could go on nearly for ever. */
 const progressBytes = 256 * 1024;
 
-/** `ObjectStore.read`. Bytes that arrived before a body broke are kept; the next attempt asks for the rest. */
+/** The version of an object of which all tries of a read must be: its ETag, once one of them knows it. */
+export interface Version {
+  etag: string | undefined;
+}
+
+/**
+ * One try of `ObjectStore.read`. Bytes that arrived before a body broke are kept; the next attempt asks for the rest.
+ * @throws what `ObjectStore.read` throws; SinkFailure
+ */
 export async function readRange(
   session: S3Session,
   object: ObjectLocation,
   range: ByteRange,
+  version: Version,
   sink: ByteSink,
-  { ifMatch, signal, isHedge = false }: GetOptions & { readonly isHedge?: boolean },
+  { signal, isHedge }: CallOptions & { readonly isHedge: boolean },
 ): Promise<void> {
-  let etag = ifMatch;
   let done = 0;
-  let mistake: { readonly error: unknown } | undefined;
-  const reading = session.call<void>(
+  await session.call<void>(
     { verb: `read bytes ${range.start} to ${range.end} of`, operation: 'get', ...object, signal },
     async (options, progressed) => {
       const rest = { start: range.start + done, end: range.end };
+      // All had arrived, but the end of the answer was broken.
+      if (rest.start === rest.end) return;
       const before = done;
-      const own = <T>(step: () => T): T => {
-        try {
-          return step();
-        } catch (error) {
-          mistake = { error };
-          throw error;
-        }
-      };
       const receive: ResponseSink = {
         begin: (head) => {
           if (head.status !== 200 && head.status !== 206) return undefined;
-          checkSameObject(object, etag, head.headers.etag);
+          checkSameObject(object, version.etag, head.headers.etag);
           checkRange(object, rest, head);
-          etag = head.headers.etag;
+          version.etag = head.headers.etag;
           return rest.end - rest.start;
         },
-        room: () => own(() => sink.room()),
+        room: () => sink.room(),
         arrived: (bytes) => {
           done += bytes;
-          own(() => sink.arrived(bytes));
+          sink.arrived(bytes);
         },
       };
       const command = new GetObjectCommand({
         Bucket: object.bucket,
         Key: object.key,
         Range: `bytes=${rest.start}-${rest.end - 1}`,
-        IfMatch: etag,
+        IfMatch: version.etag,
       });
       if (isHedge) markAsHedge(command);
       try {
@@ -70,10 +71,6 @@ export async function readRange(
       },
     },
   );
-  await reading.catch((error: unknown) => {
-    // A fault of the sink's own must not look like one of the network.
-    throw mistake ? mistake.error : error;
-  });
 }
 
 /** `ObjectStore.readWhole`. A body that broke is read again from its start. */
@@ -134,12 +131,7 @@ function bodyOf(answer: GetObjectCommandOutput): Readable {
  * @param stall milliseconds without a byte after which the body counts as broken
  * @throws BrokenAnswer when it stalls or has another length than `target`; the socket's error when it breaks off
  */
-async function receive(
-  body: Readable,
-  target: Uint8Array,
-  stall: number,
-  onBytes: (bytes: number) => void = () => undefined,
-): Promise<void> {
+async function receive(body: Readable, target: Uint8Array, stall: number): Promise<void> {
   let filled = 0;
   const timer = setTimeout(() => body.destroy(new BrokenAnswer(`no byte arrived for ${stall} ms`)), stall);
   try {
@@ -150,7 +142,6 @@ async function receive(
       }
       target.set(chunk, filled);
       filled += chunk.length;
-      onBytes(chunk.length);
     }
   } finally {
     clearTimeout(timer);

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { RiffleError } from '../errors.js';
+import { SinkFailure } from './byteSinks.js';
 import { ReceivingHandler } from './receivingHandler.js';
 import { Pacing } from './pacing.js';
 import { type RetryPolicy, retry } from './retry.js';
@@ -66,7 +67,7 @@ export class S3Session {
    *
    * @param send one attempt; may call `progressed`, see `retry`
    * @param expected faults that are results to the caller
-   * @throws the classes of `toRiffleError`; a RiffleError of `send`; the reason of `request.signal`
+   * @throws the classes of `toRiffleError`; a RiffleError or SinkFailure of `send`; the reason of `request.signal`
    */
   async call<T>(
     request: RequestOptions,
@@ -90,7 +91,7 @@ export class S3Session {
       );
     } catch (error) {
       request.signal?.throwIfAborted();
-      if (error instanceof RiffleError) throw error;
+      if (error instanceof RiffleError || error instanceof SinkFailure) throw error;
       const fault = classify(error);
       const answer = expected[fault.kind];
       if (answer) return answer(fault);
@@ -120,7 +121,7 @@ export class S3Session {
 }
 
 function isWorthAnotherAttempt(error: unknown, expected: Expected<unknown>): boolean {
-  if (error instanceof RiffleError) return false;
+  if (error instanceof RiffleError || error instanceof SinkFailure) return false;
   const { kind } = classify(error);
   return (kind === 'transient' || kind === 'conflict') && !(kind in expected);
 }

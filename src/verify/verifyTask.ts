@@ -131,7 +131,7 @@ async function eachChunk(
     const rows = Math.min(step, end - row);
     const reads = planReads(places, dataset, row, rows);
     memory.reset();
-    const windows = takeReadWindows(memory, rows * width, largestRead(reads), width);
+    const windows = takeReadWindows(memory, rows * width, largestRead(reads));
     const assembly = takeAssembly(memory, width);
     const hashes = memory.take(assembly.rows * hashBytes);
     const chunk = new ColumnarFile(memory, assembly, new Uint8Array(0), dataset, rows);

@@ -32,6 +32,16 @@ describe('CellDraws', () => {
     );
   });
 
+  it('draws as docs/formats.md has it', () => {
+    const demo = new CellDraws('demo');
+    demo.cells.set([8, 4, 6]);
+    demo.draw(2, 0, 1, 1);
+    assert.equal(demo.cells[0], 4);
+    const streams = new RandomStream(masterKey('demo'));
+    assert.equal(uniform(streams.seek(Domain.table, 2, 0, 1)), 0.2808029487128082);
+    assert.equal(uniform(streams.seek(Domain.order, 0, 0, 8)), 0.8179694417487893);
+  });
+
   it('draws no further together than the low word of the row index counts', () => {
     assert.equal(draws.batch(0, 10), 10);
     assert.equal(draws.batch(0, 100_000), draws.cells.length / cellDoubles);

@@ -20,6 +20,7 @@ const shapes: Shape[] = [
   { rows: 97, blockRows: 33, shards: 97 },
   { rows: 5000, blockRows: 1000, shards: 100 },
   { rows: 200, blockRows: 1, shards: 3 },
+  { rows: 2000, blockRows: 1, shards: 3 },
   { rows: 1e12, blockRows: 3e10, shards: 11 },
 ];
 

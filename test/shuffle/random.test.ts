@@ -1,6 +1,7 @@
 /**
- * The cipher against published vectors and OpenSSL, the addresses of streams, and how integers are made of its words. That a shuffle never asks for one stream for two purposes is in streams.test.ts; that the words look random
- * is ChaCha's matter, not tested here beyond `below`.
+ * The cipher against published vectors and OpenSSL, the addresses of streams, and how integers are made of its words.
+ * That a shuffle never asks for one stream for two purposes is in streams.test.ts; that the words look random is
+ * ChaCha's matter, not tested here beyond `below`.
  */
 import assert from 'node:assert/strict';
 import { createCipheriv, createHash } from 'node:crypto';

@@ -159,7 +159,7 @@ async function read(
     },
   };
   const options = { signal: new AbortController().signal, onBytes: sink.onBytes ?? ((): void => undefined) };
-  await readRows(inMemory(files), reads, takeReadWindows(memory, 0, largestRead(reads), 0), target, options);
+  await readRows(inMemory(files), reads, takeReadWindows(memory, 0, largestRead(reads)), target, options);
 }
 
 describe('planReads', () => {

@@ -1,6 +1,7 @@
 /**
  * Which random streams whole shuffles of several shapes and plans ask for: every stream decides one thing, and all of
- * them are the ones that the design names. What the streams hold is in random.test.ts.
+ * them are the ones that the design names. What the streams hold is in random.test.ts, that cells are drawn from the
+ * streams of their addresses in cellDraws.test.ts.
  */
 import assert from 'node:assert/strict';
 import { Domain, nonceWords } from '../../src/shuffle/random.js';

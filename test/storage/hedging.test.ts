@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MemorySink } from '../../src/storage/byteSinks.js';
 import { HedgedReads, type ReadAttempt } from '../../src/storage/hedging.js';
 import type { S3Store } from '../../src/storage/s3.js';
-import { type Fault, refuse, silence, stallAfter } from '../support/faultProxy.js';
+import { type Fault, refuse, say, silence, stallAfter } from '../support/faultProxy.js';
 import { data, requests, withFaultyStorage, type FaultyStorage } from '../support/faultyStorage.js';
 
 const { get } = requests;
@@ -62,6 +62,48 @@ describe('hedged reads', () => {
     s3.proxy.plan(get, late, (exchange) => (sent(), second.fault(exchange)));
     await s3.readMiddle(store);
     await second.promise;
+    assert.deepEqual(marks(), [undefined, '1']);
+  });
+
+  it('hands on what the sink throws, whatever the second request brings', async () => {
+    let isHedged = (): void => undefined;
+    const hedged = new Promise<void>((resolve) => (isHedged = resolve));
+    const late: Fault = async ({ response, forward }) => {
+      const { status, headers, body } = await forward();
+      await hedged;
+      response.writeHead(status, headers).end(body);
+    };
+    const second = untilDropped(silence);
+    s3.proxy.plan(get, late, (exchange) => (isHedged(), second.fault(exchange)));
+    let calls = 0;
+    const sink = {
+      room: () => new Uint8Array(100_000),
+      arrived: () => {
+        calls++;
+        throw reason;
+      },
+    };
+    await assert.rejects(store.read(s3.object, { start: 0, end: data.length - 2000 }, sink), reason);
+    await second.promise;
+    assert.equal(calls, 1);
+  });
+
+  it('takes no second answer of another version of the object', async () => {
+    const whole = data.subarray(1000, -1000);
+    const range = { 'content-range': `bytes 1000-${data.length - 1001}/${data.length}` };
+    let answered = (): void => undefined;
+    const secondAnswered = new Promise<void>((resolve) => (answered = resolve));
+    const late: Fault = async ({ response }) => {
+      response.writeHead(206, { ...range, etag: '"one"', 'content-length': whole.length });
+      response.write(whole.subarray(0, 100_000));
+      await secondAnswered;
+      response.end(whole.subarray(100_000));
+    };
+    s3.proxy.plan(get, late, (exchange) => {
+      exchange.response.on('close', answered);
+      return say(206, Buffer.alloc(whole.length), { ...range, etag: '"other"' })(exchange);
+    });
+    await s3.readMiddle(store);
     assert.deepEqual(marks(), [undefined, '1']);
   });
 

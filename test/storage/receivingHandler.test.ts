@@ -170,6 +170,13 @@ describe('ReceivingHandler', () => {
     });
   }
 
+  it('takes bytes behind a large body for a broken answer, and never for the next one', async () => {
+    const surplus = `${short(2)}ab`;
+    const port = await raw((socket) => void socket.write(`${short(content.length)}${content.toString()}${surplus}`));
+    for (let index = 0; index < 2; index++) await assert.rejects(get(port), BrokenAnswer);
+    assert.equal(connections.length, 2);
+  });
+
   it('hands on that a connection was refused, or reset', async () => {
     const port = await raw((socket) => void socket.write(`${short(9)}abc`, () => socket.resetAndDestroy()));
     await assert.rejects(

@@ -122,6 +122,37 @@ describe('S3 store, reading on a failing network and server', () => {
       await assert.rejects(s3.readMiddle(s3.store), ObjectMissing);
     });
 
+    it('asks for nothing more when all has arrived and the end of the answer breaks', async () => {
+      s3.proxy.plan(get, ({ response }) => {
+        // Without a length the body comes in chunks.
+        response.writeHead(206, { etag, 'content-range': `bytes 1000-${data.length - 1001}/${data.length}` });
+        response.write(data.subarray(1000, -1000), () => response.destroy());
+      });
+      await s3.readMiddle(s3.store);
+      assert.equal(s3.proxy.count(get), 1);
+    });
+
+    for (const [name, reason] of Object.entries({
+      'an error': new Error('not like this'),
+      'an error that looks like one of the network': Object.assign(new Error('no'), { code: 'ECONNRESET' }),
+    })) {
+      it(`hands on ${name} of its sink, and does not try again`, async () => {
+        const sink = {
+          room: () => new Uint8Array(100_000),
+          arrived: () => {
+            throw reason;
+          },
+        };
+        await assert.rejects(s3.store.read(s3.object, { start: 0, end: data.length }, sink), reason);
+        assert.equal(s3.proxy.count(get), 1);
+      });
+    }
+
+    it('does not put up with a sink that has no room', async () => {
+      const sink = { room: () => new Uint8Array(0), arrived: () => undefined };
+      await assert.rejects(s3.store.read(s3.object, { start: 0, end: data.length }, sink), RangeError);
+    });
+
     it('takes the whole object where the range is the whole object', async () => {
       s3.proxy.plan(get, say(200, data, { etag }));
       const target = new Uint8Array(data.length);

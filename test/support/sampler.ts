@@ -9,4 +9,4 @@ export const hypergeometric = kernels.hypergeometric.bind(kernels);
 export const inverseProbability = kernels.inverseProbability.bind(kernels);
 
 /** From this smallest cell on the saddle point is used. */
-export const smallestSaddleCell = 64;
+export const smallestSaddleCell = kernels.smallestSaddleCell.value;
