@@ -1,7 +1,6 @@
 import { InvalidInput, MemoryTooSmall } from '../errors.js';
 import { shareOut } from './geometry.js';
 import { planFormat } from './plan.js';
-import { readBytes } from './reading.js';
 import type { Plan, ScatterPass } from './plan.js';
 import { trailerBytes } from './segment.js';
 import { blockCount, ceilLog2, nodeStarts, rowTreeHeight, shardTreeDepth } from './shape.js';
@@ -75,12 +74,15 @@ export function makePlan(wanted: PlanRequest): Planned {
   ]);
 }
 
+/** Segments of this size are read well: their bytes take much longer than the wait for an answer. */
+const largeSegment = 8 * 1024 * 1024;
+
 /**
- * The same number of passes with smaller tasks, as long as every segment fills a GET: hardly more requests, but tasks
- * that spread evenly over workers, hold less memory and lose less when they fail.
+ * The same number of passes with smaller tasks, as long as every segment is large: more requests, but still few, and
+ * tasks that spread evenly over workers, hold less memory and lose less when they fail.
  */
 function smallerTasks(request: PlanRequest, passes: number, found: Candidate): Candidate {
-  const enough = Math.max(request.minSegment, readBytes);
+  const enough = Math.max(request.minSegment, largeSegment);
   let best = found;
   for (let memory = request.memory / 2; memory >= shardNeed(request); memory /= 2) {
     const smaller = { ...request, memory };

@@ -136,7 +136,7 @@ describe('planTraffic', () => {
             for (const { records } of found.segments) {
               if (records === 0) seen.empty++;
               else work.bytes += records * width + trailerBytes;
-              const step = Math.max(1, Math.floor((8 * 1024 * 1024 - trailerBytes) / width));
+              const step = Math.max(1, Math.floor((16 * 1024 * 1024 - trailerBytes) / width));
               if (records > step) seen.large++;
               for (let record = 0; record < records; record += step) work.get++;
             }
@@ -187,17 +187,17 @@ describe('summarizePlan', () => {
     const { passes, requests } = await ofSize(1e14, 100);
     assert.equal(passes.length, 3);
     assert.equal(passes[0]!.bytesRead, 1e14 * 1024);
-    // Every byte comes in ranges of at most 8 MiB.
-    assert.ok(passes[0]!.get >= (1e14 * 1024) / (8 * 1024 * 1024));
+    // Every byte comes in ranges of at most 16 MiB.
+    assert.ok(passes[0]!.get >= (1e14 * 1024) / (16 * 1024 * 1024));
     assert.equal(requests.exact, false);
     await assert.rejects(ofSize(1e14, 12), MemoryTooSmall);
   });
 
   it('adds up 200,000 shards with columns of different widths without counting each request', async () => {
-    // 300 TB: 36 million ranges of 8 MiB, and as many objects to keep if each were listed.
+    // 300 TB: 18 million ranges of 16 MiB, and as many objects to keep if each were listed.
     const shards = new Array<number>(2e5).fill(1e6);
     const { passes } = await summaryOf(datasetOf([4, 1500], shards), { memory: '12GiB' });
-    assert.ok(passes[0]!.get > (2e11 * 1504) / (8 * 1024 * 1024));
+    assert.ok(passes[0]!.get > (2e11 * 1504) / (16 * 1024 * 1024));
   });
 
   it('gives dollars that follow from the counts and the price table', async () => {

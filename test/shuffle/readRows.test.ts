@@ -195,8 +195,8 @@ describe('planReads', () => {
     );
   });
 
-  it('reads in ranges of at most 8 MiB, cut at its multiples in each object', () => {
-    assert.equal(readBytes, 8 * 1024 * 1024);
+  it('reads in ranges of at most 16 MiB, cut at its multiples in each object', () => {
+    assert.equal(readBytes, 16 * 1024 * 1024);
     const width = 1000;
     const shard = { header: 96, etag: '"e"' };
     const dataset: Dataset = {
@@ -210,10 +210,10 @@ describe('planReads', () => {
     assert.ok(reads.every(({ range }) => size(range) <= readBytes));
     const of = (key: string): { start: number; end: number }[] =>
       reads.filter(({ object }) => object.key === `in/${key}`).map(({ range }) => range);
-    assertTiles(of('0'), 96 + 10_000 * width, 96 + 50_000 * width, 5);
+    assertTiles(of('0'), 96 + 10_000 * width, 96 + 50_000 * width, 3);
     assertTiles(of('1'), 0, 0, 0);
-    assertTiles(of('2'), 96, 96 + 60_000 * width, 8);
-    for (const { range } of reads.slice(1, 5)) assert.equal(range.start % readBytes, 0);
+    assertTiles(of('2'), 96, 96 + 60_000 * width, 4);
+    for (const { range } of reads.slice(1, 3)) assert.equal(range.start % readBytes, 0);
     assert.deepEqual(planReads([place], dataset, 10_000, 0), []);
     assert.throws(() => planReads([place], dataset, 139_999, 2), RangeError);
   });

@@ -125,10 +125,10 @@ describe('the requests that a plan predicts', function () {
     assert.equal(lastReads, 310, 'of 320 segments');
   });
 
-  it('segments above 8 MiB are read in pieces, shards above 64 MiB written in parts', async () => {
+  it('segments above 16 MiB are read in pieces, shards above 64 MiB written in parts', async () => {
     const source = await makeRaw(wide);
     const halves = { seed: 'wide', blockRows: 4, outputShardRows: 640, memory: 52_000_000 };
-    assert.deepEqual(await check(source, halves), { scatterPasses: 1, lastReads: 12 });
+    assert.deepEqual(await check(source, halves), { scatterPasses: 1, lastReads: 7 });
     const whole = { seed: 'wide', blockRows: 4, outputShardRows: 1280, memory: 152_000_000 };
     assert.equal((await check(source, whole)).scatterPasses, 0);
   });
