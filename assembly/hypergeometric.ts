@@ -37,7 +37,8 @@ export function hypergeometric(good: f64, bad: f64, draws: f64, uniform: f64): f
 /**
  * Draws one level of the table: a hypergeometric number for each of successive row nodes, with the first two words of
  * the node's own stream.
- * @param state address of the 16 words of the first node's stream
+ * @param state address of the 16 words of the first node's stream; they are overwritten
+ * @param rounds of ChaCha, an even number
  * @param cells address of `count` triples of doubles (good, bad, draws); the number drawn takes the place of `good`
  * @param blocks address of 256 bytes of scratch
  */

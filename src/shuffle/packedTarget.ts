@@ -25,8 +25,6 @@ export class PackedTarget implements RecordTarget {
   /** Bytes of the object. */
   readonly length: number;
   private readonly object: Slab;
-  /** Where the object lies; −1 where it does not lie together. */
-  private readonly start: number;
   private readonly scratch: number;
 
   constructor(
@@ -38,11 +36,10 @@ export class PackedTarget implements RecordTarget {
     this.length = placement.slots.length * recordBytes + segments * trailerBytes;
     this.scratch = memory.take(recordBytes);
     this.object = new Slab(memory, this.length);
-    this.start = this.object.address(0, this.length);
   }
 
   place(first: number, count: number, offset: number, source: number, stride: number, length: number): void {
-    const { memory, object, recordBytes, start } = this;
+    const { memory, object, recordBytes } = this;
     const { slots, groups } = this.placement;
     const { addresses } = memory;
     for (let done = 0; done < count; done += batchRecords) {
@@ -50,10 +47,6 @@ export class PackedTarget implements RecordTarget {
       for (let i = 0; i < batch; i++) {
         const slot = slots[first + done + i]!;
         const position = slot * recordBytes + groups[slot]! * trailerBytes + offset;
-        if (start >= 0) {
-          addresses[i] = start + position;
-          continue;
-        }
         const address = object.address(position, length);
         addresses[i] = address;
         if (address < 0) object.write(position, memory.view(source + (done + i) * stride, length));
