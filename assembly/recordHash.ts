@@ -12,22 +12,17 @@ export function hashRecords(records: u32, count: u32, width: u32, hashes: u32): 
   }
 }
 
-/** Odd, so that multiplying by it loses nothing: 2^64 divided by the golden ratio. */
-const sequenceFactor: u64 = 0x9e37_79b9_7f4a_7c15;
-
 /** How far ahead of the record that is hashed bytes are fetched, and the bytes that a processor fetches at a time. */
 const fetchDistance: u32 = 1024;
 const lineBytes: u32 = 64;
 
 /**
- * Takes `count` records of `width` bytes into a digest at `digest`: 16 bytes for the sum of their hashes modulo 2^128,
- * then 8 for their sequence, s ← s · factor + low word of the hash, modulo 2^64, which tells other orders apart. The 8
- * bytes that follow are overwritten.
+ * Adds the hashes of `count` records of `width` bytes to the 16 bytes at `digest`, modulo 2^128. The 8 bytes that follow
+ * are overwritten.
  */
 export function digestRecords(records: u32, count: u32, width: u32, digest: u32): void {
   let low = load<u64>(digest);
   let high = load<u64>(digest, 8);
-  let sequence = load<u64>(digest, 16);
   const end: u64 = <u64>records + <u64>count * width;
   // Stored at the end, for reads whose values nobody uses would be optimized away.
   let touched: u64 = 0;
@@ -40,11 +35,9 @@ export function digestRecords(records: u32, count: u32, width: u32, digest: u32)
     hash(records, width);
     low += hashLow;
     high += hashHigh + (low < hashLow ? 1 : 0);
-    sequence = sequence * sequenceFactor + hashLow;
     records += width;
   }
   store<u64>(digest, low);
   store<u64>(digest, high, 8);
-  store<u64>(digest, sequence, 16);
-  store<u64>(digest, touched, 24);
+  store<u64>(digest, touched, 16);
 }

@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WorkMemory } from '../src/memory/workMemory.js';
 import { defaultBlockRows, defaultOutputShardRows, shapeOf } from '../src/shuffle/layout.js';
-import { emptyDigest } from '../src/shuffle/recordHash.js';
 import { formatSize } from '../src/sizes.js';
 import { median, report } from './report.js';
 import { taskCosts, type PlannedShuffle, type TaskCosts } from './taskCosts.js';
@@ -21,7 +20,7 @@ const plans = [
   { rows: 1e14, memory: 100 * gibibyte },
 ];
 
-/** Bytes that are digested at a time: as they arrive, and when what was made of them is sealed. */
+/** Bytes that are looked at at a time: as they arrive, and when what was made of them is sealed. */
 const arrivingBytes = 128 * 1024;
 const sweepBytes = 256 * 1024;
 
@@ -131,8 +130,8 @@ interface ChecksumShare {
 }
 
 /**
- * From the second pass on records are digested as they arrive, when the processor's cache holds them. What a task made of
- * them is digested and gets its CRC-32 in one sweep.
+ * From the second pass on records get their CRC-32 as they arrive, when the processor's cache holds them. What a task made
+ * of them is digested and gets its CRC-32 in one sweep.
  */
 function checksums(width: number, costs: readonly TaskCosts[], passes: readonly number[]): ChecksumShare[] {
   const kernels = kernelCosts(width);
@@ -145,7 +144,7 @@ function checksums(width: number, costs: readonly TaskCosts[], passes: readonly 
   return [...steps, { step: 'all passes', cpu, checksums: sum, share: sum / cpu }];
 }
 
-/** CPU seconds per GiB: of the digest on data in the caches, and of digest and CRC-32 on more than the caches hold. */
+/** CPU seconds per GiB: of the CRC-32 on data in the caches, and of digest and CRC-32 on more than the caches hold. */
 function kernelCosts(width: number): { arriving: number; sealing: number } {
   const memory = new WorkMemory();
   const count = Math.floor(sweepBytes / width);
@@ -155,7 +154,6 @@ function kernelCosts(width: number): { arriving: number; sealing: number } {
   new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4)).forEach(
     (_, index, words) => (words[index] = Math.imul(index, 0x9e3779b1)),
   );
-  const digest = emptyDigest();
   const perGiB = (visit: (start: number) => void): number => {
     const seconds = Array.from({ length: 5 }, () => {
       const before = process.cpuUsage();
@@ -165,15 +163,15 @@ function kernelCosts(width: number): { arriving: number; sealing: number } {
     });
     return median(seconds) * (gibibyte / bytes.length);
   };
-  const arriving = Math.floor(arrivingBytes / width);
+  let digest = 0n;
   return {
     arriving:
       perGiB(() => {
-        memory.digestRecords(address, arriving, width, digest);
+        crc32(bytes.subarray(0, arrivingBytes));
       }) *
-      (count / arriving),
+      ((count * width) / arrivingBytes),
     sealing: perGiB((start) => {
-      memory.digestRecords(address + start, count, width, digest);
+      digest = memory.addHashes(digest, address + start, count, width);
       crc32(bytes.subarray(start, start + count * width));
     }),
   };

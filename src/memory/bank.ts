@@ -9,14 +9,6 @@ export const largestBank = 2 ** 32 - pageBytes;
 /** A digest stands at the beginning of every bank; the kernels' own data follow. */
 const digestAddress = 0;
 
-/** What is known of records that were seen one after the other. */
-export interface RecordDigest {
-  /** Sum of their hashes modulo 2^128: the multiset digest. */
-  sum: bigint;
-  /** 64 bits that also depend on their order. */
-  sequence: bigint;
-}
-
 /** One WebAssembly memory, handed out from its start. It grows and never shrinks. */
 export class Bank {
   readonly kernels: Kernels;
@@ -59,14 +51,12 @@ export class Bank {
     return this.bytes.subarray(address, address + length);
   }
 
-  /** Takes `count` records of `width` bytes, which stand together, into `digest`. */
-  digestRecords(records: number, count: number, width: number, digest: RecordDigest): void {
-    const state = new BigUint64Array(this.bytes.buffer, digestAddress, 3);
-    state[0] = digest.sum;
-    state[1] = digest.sum >> 64n;
-    state[2] = digest.sequence;
+  /** `sum` and the hashes of `count` records of `width` bytes, which stand together, modulo 2^128. */
+  addHashes(sum: bigint, records: number, count: number, width: number): bigint {
+    const state = new BigUint64Array(this.bytes.buffer, digestAddress, 2);
+    state[0] = sum;
+    state[1] = sum >> 64n;
     this.kernels.digestRecords(records, count, width, digestAddress);
-    digest.sum = state[0] + (state[1] << 64n);
-    digest.sequence = state[2];
+    return state[0] + (state[1] << 64n);
   }
 }

@@ -1,5 +1,4 @@
 import { Bank, largestBank } from './bank.js';
-import type { RecordDigest } from './bank.js';
 import { nowhere } from './kernels.js';
 
 /** Records that are handled by one call of a kernel. */
@@ -111,9 +110,9 @@ export class WorkMemory {
     this.banks[0]!.kernels.hashRecords(records, count, width, hashes);
   }
 
-  /** Takes `count` records of `width` bytes, which stand together, into `digest`. */
-  digestRecords(records: number, count: number, width: number, digest: RecordDigest): void {
-    this.bankOf(records).digestRecords(records % 2 ** 32, count, width, digest);
+  /** `sum` and the hashes of `count` records of `width` bytes, which stand together, modulo 2^128. */
+  addHashes(sum: bigint, records: number, count: number, width: number): bigint {
+    return this.bankOf(records).addHashes(sum, records % 2 ** 32, count, width);
   }
 
   private bankOf(address: number): Bank {

@@ -8,7 +8,7 @@ import { combineCrc32 } from '../storage/crc32.js';
 import { batchRecords } from '../memory/workMemory.js';
 import type { WorkMemory } from '../memory/workMemory.js';
 import type { SettledPart } from '../storage/objectStore.js';
-import { digestOf, emptyDigest } from './recordHash.js';
+import { digestOf } from './recordHash.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
 
 /** Where a column stands. */
@@ -132,7 +132,7 @@ export class ColumnarFile implements RecordTarget {
   /** The file as it is uploaded, with the CRC-32 of the whole, and the multiset digest of its rows, hex. */
   async seal(pause: Pause): Promise<{ parts: readonly SettledPart[]; crc32: number; digest: string }> {
     const checksums = new PartChecksums(this.slab);
-    const digest = emptyDigest();
+    let digest = 0n;
     let summed = 0;
     let crc32 = 0;
     const sum = (end: number): void => {
@@ -140,12 +140,12 @@ export class ColumnarFile implements RecordTarget {
       summed = end;
     };
     await this.eachRun(pause, ({ address, count }, firstRow) => {
-      this.memory.digestRecords(address, count, this.width, digest);
+      digest = this.memory.addHashes(digest, address, count, this.width);
       // Bytes that were just hashed are still in the processor's cache.
       if (this.columns.length === 1) sum(this.columns[0]!.inFile + (firstRow + count) * this.width);
     });
     sum(this.length);
-    return { parts: this.slab.settledParts(checksums), crc32, digest: digestOf(digest.sum) };
+    return { parts: this.slab.settledParts(checksums), crc32, digest: digestOf(digest) };
   }
 
   /** Calls `visit` with the rows as records that lie together, run after run; valid during the call. */

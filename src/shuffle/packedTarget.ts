@@ -1,9 +1,10 @@
 import { PartChecksums, Slab } from '../memory/slab.js';
 import { batchRecords } from '../memory/workMemory.js';
 import type { WorkMemory } from '../memory/workMemory.js';
+import { combineCrc32 } from '../storage/crc32.js';
 import type { SettledPart } from '../storage/objectStore.js';
 import type { Placement } from './placement.js';
-import { digestOf, emptyDigest } from './recordHash.js';
+import { digestOf } from './recordHash.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
 import { encodeTrailer, trailerBytes } from './segment.js';
 import type { SegmentIdentity } from './segment.js';
@@ -66,17 +67,19 @@ export class PackedTarget implements RecordTarget {
     let position = 0;
     for (let segment = 0; segment + 1 < groupStarts.length; segment++) {
       const records = groupStarts[segment + 1]! - groupStarts[segment]!;
-      const digest = emptyDigest();
+      let digest = 0n;
+      let crc = 0;
       for (const run of object.recordRuns(position, records, recordBytes, most, scratch)) {
-        memory.digestRecords(run.address, run.count, recordBytes, digest);
-        checksums.add(position, run.count * recordBytes);
-        position += run.count * recordBytes;
+        const length = run.count * recordBytes;
+        digest = memory.addHashes(digest, run.address, run.count, recordBytes);
+        crc = combineCrc32(crc, checksums.add(position, length), length);
+        position += length;
         if (++sweeps % sweepsPerPause === 0) await pause();
       }
-      object.write(position, encodeTrailer(identify(segment, records), digest));
+      object.write(position, encodeTrailer(identify(segment, records), { digest, crc32: crc }));
       checksums.add(position, trailerBytes);
       position += trailerBytes;
-      digests.push(digestOf(digest.sum));
+      digests.push(digestOf(digest));
     }
     return { parts: object.settledParts(checksums), digests };
   }

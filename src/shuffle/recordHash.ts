@@ -1,5 +1,3 @@
-import type { RecordDigest } from '../memory/bank.js';
-
 /**
  * The 128-bit multiset digest of records: the sum, modulo 2^128, of a hash of every record. A sum notices a lost, doubled
  * or altered record wherever it stands; an exclusive or would not notice pairs of equal records.
@@ -9,9 +7,4 @@ import type { RecordDigest } from '../memory/bank.js';
  */
 export function digestOf(sum: bigint): string {
   return BigInt.asUintN(128, sum).toString(16).padStart(32, '0');
-}
-
-/** The digest of no records. */
-export function emptyDigest(): RecordDigest {
-  return { sum: 0n, sequence: 0n };
 }

@@ -1,5 +1,4 @@
 import { crc32 } from '@node-rs/crc32';
-import type { RecordDigest } from '../memory/bank.js';
 
 /**
  * The 128 bytes at the end of every segment of a packed object: proof that these bytes are the ones that this reader
@@ -15,7 +14,7 @@ import type { RecordDigest } from '../memory/bank.js';
  * | 88 | 8 | bucket |
  * | 96 | 8 | records |
  * | 104 | 16 | multiset digest of the records |
- * | 120 | 4 | low half of the records' sequence (assembly/recordHash.ts), which depends on their order |
+ * | 120 | 4 | CRC-32 of the records |
  * | 124 | 4 | CRC-32 of the 124 bytes before |
  */
 export const trailerBytes = 128;
@@ -33,7 +32,14 @@ export interface SegmentIdentity {
   readonly records: number;
 }
 
-export function encodeTrailer(identity: SegmentIdentity, digest: RecordDigest): Uint8Array {
+/** What a segment's records are, in bytes and as a multiset. */
+export interface SegmentContent {
+  readonly crc32: number;
+  /** Sum of the records' hashes modulo 2^128. */
+  readonly digest: bigint;
+}
+
+export function encodeTrailer(identity: SegmentIdentity, content: SegmentContent): Uint8Array {
   const trailer = Buffer.alloc(trailerBytes);
   magic.copy(trailer);
   trailer.write(identity.layout, 8, 32, 'hex');
@@ -41,25 +47,36 @@ export function encodeTrailer(identity: SegmentIdentity, digest: RecordDigest): 
   [identity.pass, identity.task, identity.bucket, identity.records].forEach((value, position) => {
     trailer.writeBigUInt64LE(BigInt(value), 72 + 8 * position);
   });
-  trailer.writeBigUInt64LE(BigInt.asUintN(64, digest.sum), 104);
-  trailer.writeBigUInt64LE(BigInt.asUintN(64, digest.sum >> 64n), 112);
-  trailer.writeUInt32LE(Number(BigInt.asUintN(32, digest.sequence)), 120);
+  trailer.writeBigUInt64LE(BigInt.asUintN(64, content.digest), 104);
+  trailer.writeBigUInt64LE(BigInt.asUintN(64, content.digest >> 64n), 112);
+  trailer.writeUInt32LE(content.crc32, 120);
   trailer.writeUInt32LE(crc32(trailer.subarray(0, 124)), 124);
   return trailer;
 }
 
+/** The multiset digest that a trailer names. */
+export function trailerDigest(trailer: Uint8Array): bigint {
+  const bytes = Buffer.from(trailer.buffer, trailer.byteOffset, trailer.length);
+  return bytes.readBigUInt64LE(104) + (bytes.readBigUInt64LE(112) << 64n);
+}
+
 /**
  * Checks a trailer against what the reader expects.
- * @param digest of the records as they were read
+ * @param content of the records as they were read
  * @returns why the segment is not the expected one; undefined when it is
  */
-export function trailerFault(trailer: Uint8Array, expected: SegmentIdentity, digest: RecordDigest): string | undefined {
+export function trailerFault(
+  trailer: Uint8Array,
+  expected: SegmentIdentity,
+  content: SegmentContent,
+): string | undefined {
   const bytes = Buffer.from(trailer.buffer, trailer.byteOffset, trailer.length);
-  const wanted = encodeTrailer(expected, digest);
+  const wanted = encodeTrailer(expected, content);
   if (bytes.equals(wanted)) return undefined;
   if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124)))
     return 'its trailer does not have the CRC that it names';
-  return bytes.subarray(0, 104).equals(wanted.subarray(0, 104))
+  if (!bytes.subarray(0, 104).equals(wanted.subarray(0, 104))) return 'it is another segment';
+  return bytes.readUInt32LE(120) === content.crc32
     ? 'its records do not have the digest that it names'
-    : 'it is another segment';
+    : 'its records do not have the CRC that it names';
 }

@@ -84,7 +84,9 @@ async function scatter(run: ShuffleRun, pass: number, task: number, context: Tas
   const place = await finishWithPauses(places, pause);
   const reading = planReading(run, pass, work.firstBlock, input, context);
   const target = new PackedTarget(memory, place, recordBytes);
-  const read = await readIncoming(run, pass, input, reading, target, context);
+  const readAll = (hashed: boolean): Promise<Arrived> =>
+    readIncoming(run, pass, input, reading, target, context, hashed);
+  const read = await readAll(false);
   const { parts, digests } = await target.seal(
     (segment, records) => ({
       layout: run.layoutDigest,
@@ -97,7 +99,7 @@ async function scatter(run: ShuffleRun, pass: number, task: number, context: Tas
     pause,
   );
   const digest = sumDigests(digests);
-  checkDigest(read.digest, digest, `task ${task} of pass ${pass}`);
+  await checkDigest(read.digest, digest, `task ${task} of pass ${pass}`, readAll);
 
   context.signal.throwIfAborted();
   const location = run.packedObject(pass, task);
@@ -127,11 +129,14 @@ async function gather(run: ShuffleRun, task: number, context: TaskContext): Prom
   const reading = planReading(run, pass, 0, input, context);
   const assembly = takeAssembly(memory, recordBytes);
   const files = shards.map(({ records }) => ColumnarFile.shard(memory, assembly, run.codec, run.dataset, records));
-  const read = await readIncoming(run, pass, input, reading, new ShardsTarget(memory, place, files), context);
+  const target = new ShardsTarget(memory, place, files);
+  const readAll = (hashed: boolean): Promise<Arrived> =>
+    readIncoming(run, pass, input, reading, target, context, hashed);
+  const read = await readAll(false);
   const sealed = [];
   for (const file of files) sealed.push(await file.seal(pause));
   const digest = sumDigests(sealed.map((file) => file.digest));
-  checkDigest(read.digest, digest, `task ${task} of pass ${pass}`);
+  await checkDigest(read.digest, digest, `task ${task} of pass ${pass}`, readAll);
 
   const wrote: WrittenObject[] = [];
   for (const [position, { node, records }] of shards.entries()) {
@@ -176,6 +181,13 @@ function planReading(
   return { reads, windows: takeReadWindows(memory, taskBytes, largestRead(reads)) };
 }
 
+/** What a task has read. */
+interface Arrived {
+  /** Multiset digest of the records, hex; known from the second pass on. */
+  readonly digest: string | undefined;
+  readonly bytes: number;
+}
+
 /** Reads what a task needs, from the input dataset or from the segments of the pass before. */
 async function readIncoming(
   run: ShuffleRun,
@@ -184,11 +196,13 @@ async function readIncoming(
   { reads, windows }: Reading,
   target: RecordTarget,
   context: TaskContext,
-): Promise<{ digest: string | undefined; bytes: number }> {
+  hashed: boolean,
+): Promise<Arrived> {
   const { store, memory } = context;
   let bytes = 0;
   const options = {
     signal: context.signal,
+    hashed,
     onBytes: (count: number): void => {
       bytes += count;
       context.onBytes(count);
@@ -222,9 +236,18 @@ async function readIncoming(
   return { digest: sumDigests(digests), bytes };
 }
 
-/** A task's records must have the digest that their segments' trailers add up to. */
-function checkDigest(read: string | undefined, written: string, where: string): void {
+/**
+ * A task's records must have the digest that their segments' trailers add up to.
+ * @param readAll reads them again, hashed: where a segment is damaged in a way that its CRC-32 missed, it is named then
+ */
+async function checkDigest(
+  read: string | undefined,
+  written: string,
+  where: string,
+  readAll: (hashed: boolean) => Promise<unknown>,
+): Promise<void> {
   if (read === undefined || read === written) return;
+  await readAll(true);
   throw new RecordsUnaccounted(
     `In ${where} the records that were read have the multiset digest ${read}, those to be written ${written}. Nothing ` +
       'was written. This is a fault of the machine or of riffle: start the workflow again, and report it if it stays.',

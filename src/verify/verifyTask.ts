@@ -5,7 +5,7 @@ import { columnBytes, firstRows, recordBytes, shardColumnOffsets } from '../form
 import type { WorkMemory } from '../memory/workMemory.js';
 import { ColumnarFile, takeAssembly } from '../shuffle/columnarFile.js';
 import { takeReadWindows } from '../shuffle/reading.js';
-import { digestOf, emptyDigest } from '../shuffle/recordHash.js';
+import { digestOf } from '../shuffle/recordHash.js';
 import type { Pause } from '../shuffle/recordTarget.js';
 import { largestRead, planReads, readRows } from '../shuffle/readRows.js';
 import { combineCrc32 } from '../storage/crc32.js';
@@ -84,7 +84,7 @@ export async function verifyShards(
   context: VerifyContext,
 ): Promise<VerifyPart> {
   await context.reserve(Math.max(chunkBytes, recordBytes(dataset)));
-  const digest = emptyDigest();
+  let digest = 0n;
   const sample: Uint8Array[] = [];
   const damaged: string[] = [];
   const starts = firstRows(dataset);
@@ -94,7 +94,7 @@ export async function verifyShards(
     await eachChunk(places, dataset, starts[index]!, starts[index + 1]!, context, async (chunk, hashes, firstRow) => {
       const width = recordBytes(dataset);
       await chunk.eachRun(context.pause, ({ address, count }, row) => {
-        context.memory.digestRecords(address, count, width, digest);
+        digest = context.memory.addHashes(digest, address, count, width);
         context.memory.hashRecords(address, count, width, hashes);
         sample.push(...sampled(context.memory.view(hashes, count * hashBytes), threshold, firstRow + row));
       });
@@ -109,7 +109,7 @@ export async function verifyShards(
   }
   return {
     records: starts[range.end]! - starts[range.first]!,
-    digest: digestOf(digest.sum),
+    digest: digestOf(digest),
     damaged,
     sample: Buffer.concat(sample),
   };

@@ -155,6 +155,24 @@ describe('damaged and tampered work', function () {
     it('with the recorded bytes the run goes on', () => finishes(run.output, run.input));
   });
 
+  describe('packed objects', () => {
+    it('a record that changed with its CRC-32s: its digest tells, and its task is done again', async () => {
+      const { output, input, work } = await unfinished(...gatherPass, ...passRecords, ...groupManifests);
+      const [object] = matching(work, /pass-1\/.*\.bin$/);
+      const before = await objectsBelow(bucket, output);
+      await alter(bucket, output, object!, (bytes) => {
+        const records = bytes.indexOf('riffle-1');
+        assert.ok(records > 0, 'the first segment has records');
+        bytes[0]! ^= 1;
+        bytes.writeUInt32LE(crc32(bytes.subarray(0, records)), records + 120);
+        bytes.writeUInt32LE(crc32(bytes.subarray(records, records + 124)), records + 124);
+        return bytes;
+      });
+      await finishes(output, input);
+      assert.equal((await objectsBelow(bucket, output))[object!], before[object!]);
+    });
+  });
+
   describe('checkpoint manifests', () => {
     it('one with a wrong CRC counts as none: its task is done again', async () => {
       const { output, input, work } = await unfinished(...gatherPass, ...passRecords, ...groupManifests);

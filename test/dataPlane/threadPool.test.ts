@@ -250,8 +250,9 @@ describe('ThreadPool', () => {
     pool = new ThreadPool({ threads: 3, memory: third.needs });
     const open = hold(segments);
     const job = start(jobOf(task));
-    await until(() => proxy.count(segments) > 0);
-    const reads = proxy.count(segments);
+    // One of each task of the first pass, all asked for at once.
+    const reads = tasks.length - gathers.length;
+    await until(() => proxy.count(segments) === reads);
     const waiting = [start(jobOf(other)), start(jobOf(third))] as const;
     // Long after they have asked for memory.
     await until(() => waiting.every(({ notes }) => notes >= 3));

@@ -3,6 +3,7 @@
  * then has the damaged segments written again is the matter of durability.test.ts.
  */
 import assert from 'node:assert/strict';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { sumDigests } from '../../src/digests.js';
 import { ObjectChanged, ObjectMissing, StorageUnavailable } from '../../src/errors.js';
@@ -10,7 +11,7 @@ import { WorkMemory } from '../../src/memory/workMemory.js';
 import type { IncomingSegment } from '../../src/shuffle/incoming.js';
 import { largestSegmentRead, readSegments, type SegmentFault } from '../../src/shuffle/readSegments.js';
 import { readBytes, takeReadWindows } from '../../src/shuffle/reading.js';
-import { digestOf, emptyDigest } from '../../src/shuffle/recordHash.js';
+import { digestOf } from '../../src/shuffle/recordHash.js';
 import type { RecordTarget } from '../../src/shuffle/recordTarget.js';
 import { encodeTrailer, trailerBytes, type SegmentIdentity } from '../../src/shuffle/segment.js';
 import { fillSink } from '../../src/storage/byteSinks.js';
@@ -83,14 +84,9 @@ function make(width: number, counts: readonly (readonly number[])[], seed: numbe
   return { width, segments, store, records };
 }
 
-/** Records with the trailer that proves them. */
-function sealed(records: Buffer, width: number, identity: SegmentIdentity): Buffer {
-  memory.reset();
-  const address = memory.take(records.length);
-  memory.view(address, records.length).set(records);
-  const digest = emptyDigest();
-  memory.digestRecords(address, records.length / width, width, digest);
-  return Buffer.concat([records, encodeTrailer(identity, digest)]);
+/** Records with the trailer that proves them. @param digest that the trailer names */
+function sealed(records: Buffer, width: number, identity: SegmentIdentity, digest = hashesOf(records, width)): Buffer {
+  return Buffer.concat([records, encodeTrailer(identity, { digest, crc32: crc32(records) })]);
 }
 
 interface Outcome {
@@ -101,7 +97,7 @@ interface Outcome {
   readonly bytes: number;
 }
 
-async function read({ width, segments, store }: Made): Promise<Outcome> {
+async function read({ width, segments, store }: Made, hashed = false): Promise<Outcome> {
   memory.reset();
   const taskBytes = segments.reduce((sum, { records }) => sum + records * width, 0);
   const windows = takeReadWindows(memory, taskBytes, largestSegmentRead(segments, width), width);
@@ -124,19 +120,22 @@ async function read({ width, segments, store }: Made): Promise<Outcome> {
     windows,
     (segment) => ({ object: { bucket: 'b', key: keyOf(segment.writer) }, identity: identityOf(segment) }),
     target,
-    { signal: new AbortController().signal, onBytes: (count) => void (bytes += count) },
+    { signal: new AbortController().signal, onBytes: (count) => void (bytes += count), hashed },
   );
   return { digests, faults, placed, bytes };
 }
 
+/** Sum of the hashes of records. */
+function hashesOf(records: Buffer, width: number): bigint {
+  memory.reset();
+  const address = memory.take(records.length);
+  memory.view(address, records.length).set(records);
+  return memory.addHashes(0n, address, records.length / width, width);
+}
+
 /** Multiset digest of records, in hex. */
 function digestOfAll(records: readonly Buffer[], width: number): string {
-  memory.reset();
-  const address = memory.take(records.length * width);
-  memory.view(address, records.length * width).set(Buffer.concat(records));
-  const digest = emptyDigest();
-  memory.digestRecords(address, records.length, width, digest);
-  return digestOf(digest.sum);
+  return digestOf(hashesOf(Buffer.concat(records), width));
 }
 
 async function checkSound(made: Made): Promise<void> {
@@ -296,9 +295,29 @@ describe('readSegments', () => {
     await assert.rejects(read(made), reason);
   });
 
+  it('hashed, notices records that only their digest tells from others', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyMade, fc.nat(), fc.nat(), async (made, which, choice) => {
+        const { store, width } = made;
+        const filled = made.segments.filter(({ records }) => records > 0);
+        fc.pre(filled.length > 0);
+        const hurt = filled[which % filled.length]!;
+        const object = store.objects.get(keyOf(hurt.writer))!;
+        const records = object.subarray(hurt.offset, hurt.offset + hurt.records * width);
+        const digest = hashesOf(records, width);
+        records[choice % records.length]! ^= 1;
+        sealed(records, width, identityOf(hurt), digest).copy(object, hurt.offset);
+        const { fault } = await checkReported(made, hurt, true);
+        assert.match(fault, /its records do not have the digest/);
+        assert.deepEqual((await read(made)).faults, []);
+      }),
+      { seed: 3, numRuns: 100 },
+    );
+  });
+
   /** Only `hurt` is reported, and all other segments are read and proven. */
-  async function checkReported(made: Made, hurt: IncomingSegment): Promise<SegmentFault> {
-    const { faults, digests, placed } = await read(made);
+  async function checkReported(made: Made, hurt: IncomingSegment, hashed = false): Promise<SegmentFault> {
+    const { faults, digests, placed } = await read(made, hashed);
     assert.deepEqual(
       faults.map(({ writer, key }) => ({ writer, key })),
       [{ writer: hurt.writer, key: keyOf(hurt.writer) }],
