@@ -1,9 +1,7 @@
 import { ShuffleUnfinished } from '../errors.js';
+import { planKey } from '../runs/planLocation.js';
 import type { CallOptions, ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix, type Prefix } from '../storage/uri.js';
-
-/** Key of a shuffle's plan, relative to its output prefix. */
-export const planKey = '_riffle/plan.json';
 
 /** Where a split output keeps the shards that are held out, relative to its prefix. */
 export const heldOutPrefix = 'held-out/';

@@ -4,7 +4,7 @@ import { headerReads } from '../formats/readShardHeader.js';
 import { racers } from '../storage/conditionalPutProbe.js';
 import { deleteBatch } from '../storage/s3Bucket.js';
 import { groupCount } from '../taskGroups.js';
-import { batch } from './cleanUp.js';
+import { batch } from '../runs/cleanUp.js';
 import type { Geometry } from './geometry.js';
 import { addRequests } from './requests.js';
 import type { Requests } from './requests.js';

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Plan, ScatterPass } from './plan.js';
 import { blockCount, nodeStarts } from './shape.js';
 import type { Shape } from './shape.js';
@@ -149,10 +148,4 @@ function splitBuckets(shape: Shape, parents: Float64Array, pass: ScatterPass): B
   childStarts.push(starts.length);
   starts.push(shape.shards);
   return { starts: Float64Array.from(starts), childStarts: Float64Array.from(childStarts) };
-}
-
-/** Name of a task's objects below its pass: a hash first, which spreads the keys over S3's partitions. */
-export function taskName(pass: number, task: number): string {
-  const hash = createHash('sha256').update(`${pass}-${task}`).digest('hex').slice(0, 4);
-  return `${hash}-${String(task).padStart(8, '0')}`;
 }

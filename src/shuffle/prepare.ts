@@ -16,12 +16,12 @@ import { readDataset } from '../formats/readDataset.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix, parsePrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
-import type { PassRecord } from './checkpoint.js';
-import { removeLeftovers } from './cleanUp.js';
+import type { PassRecord } from '../runs/checkpoint.js';
+import { removeLeftovers } from '../runs/cleanUp.js';
 import { resultOf } from './commit.js';
 import type { ShuffleResult } from './commit.js';
-import { doneGroups } from './groupManifest.js';
-import type { DoneGroups } from './groupManifest.js';
+import { doneGroups } from '../runs/groupManifest.js';
+import type { DoneGroups } from '../runs/groupManifest.js';
 import type { ShuffleInput } from './input.js';
 import { layoutDigest, layoutOf, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
@@ -29,9 +29,10 @@ import { planDigest } from './plan.js';
 import { makePlan } from './planner.js';
 import type { Planned, PlanRequest } from './planner.js';
 import type { Shape } from './shape.js';
-import { checkSameLayout, encodePlanFile, loadRun, planCount, planLocation, ShuffleRun } from './run.js';
-import { lastCompletePass, surveyOutput } from './survey.js';
-import type { Survey } from './survey.js';
+import { planLocation } from '../runs/planLocation.js';
+import { checkSameLayout, encodePlanFile, loadRun, planCount, ShuffleRun } from './run.js';
+import { lastCompletePass, surveyOutput } from '../runs/survey.js';
+import type { Survey } from '../runs/survey.js';
 import { checkSplit, withHeldOut } from './split.js';
 import { probeConditionalPut } from '../storage/conditionalPutProbe.js';
 
@@ -110,10 +111,10 @@ export async function checkShuffle(store: ObjectStore, input: ShuffleInput, sign
   const layout = layoutOf(source, input);
   for (const member of members) checkNotOwnOutput(member, layout);
 
-  const found = await surveyOutput(store, output, signal);
+  const found = await surveyOutput(store, output, 'dataset.json', signal);
   const stored = found.plans > 0 ? await loadRun(store, output, found.plans, signal) : undefined;
   if (!stored) {
-    const strangers = [...found.others.keys(), ...(found.dataset ? ['dataset.json'] : [])];
+    const strangers = [...found.others.keys(), ...(found.committed ? ['dataset.json'] : [])];
     if (strangers.length > 0) throw foreign(output, strangers);
     await checkFiles(store, members, { headers: true, signal });
     const { plan, warnings } = planShuffle(source, layout, input);
@@ -122,7 +123,7 @@ export async function checkShuffle(store: ObjectStore, input: ShuffleInput, sign
   }
 
   checkSameLayout(stored, layout);
-  const dataset = found.dataset ? await readDataset(store, output, { signal }) : undefined;
+  const dataset = found.committed ? await readDataset(store, output, { signal }) : undefined;
   if (dataset && dataset.shuffle?.layout !== stored.layoutDigest) throw foreign(output, ['dataset.json']);
   const committed = dataset && (await withHeldOut(store, output, dataset, { signal }));
   if (committed) {

@@ -4,17 +4,18 @@ import type { Dataset } from '../formats/dataset.js';
 import { codecOf, recordBytes } from '../formats/encoding.js';
 import type { Codec } from '../formats/encoding.js';
 import { parseBoundedJson } from '../formats/boundedJson.js';
-import { heldOutPrefix, planKey } from '../formats/unfinished.js';
+import { heldOutPrefix } from '../formats/unfinished.js';
 import { checkDataset } from '../formats/readDataset.js';
 import { formatDataset } from '../formats/writeDataset.js';
 import { canonicalJson } from '../json.js';
 import type { Json } from '../json.js';
+import { planLocation } from '../runs/planLocation.js';
+import { PlannedRun } from '../runs/plannedRun.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
-import { groupCount } from '../taskGroups.js';
 import { CountTable } from './countTable.js';
-import { Geometry, taskName } from './geometry.js';
+import { Geometry } from './geometry.js';
 import { layoutDifference, layoutDigest, layoutOf, outputShardKey, shapeOf } from './layout.js';
 import type { Layout } from './layout.js';
 import { planDigest, planFault, planFormat } from './plan.js';
@@ -24,7 +25,7 @@ import { heldOutShards } from './split.js';
 import type { Split } from './split.js';
 
 /** A shuffle whose layout and plan are fixed: everything that a task needs to know, besides its number. */
-export class ShuffleRun {
+export class ShuffleRun extends PlannedRun {
   readonly layoutDigest: string;
   readonly planDigest: string;
   readonly shape: Shape;
@@ -36,13 +37,13 @@ export class ShuffleRun {
   readonly codec: Codec;
 
   constructor(
-    readonly output: Prefix,
+    output: Prefix,
     readonly dataset: Dataset,
     readonly layout: Layout,
     readonly plan: Plan,
-    /** Runs of earlier plans of the same layout, the oldest first, where this plan replaced others. */
     readonly superseded: readonly ShuffleRun[] = [],
   ) {
+    super(output);
     this.layoutDigest = layoutDigest(layout);
     this.planDigest = planDigest(plan);
     this.shape = shapeOf(dataset.rows, layout);
@@ -53,30 +54,16 @@ export class ShuffleRun {
     this.codec = codecOf(dataset);
   }
 
-  private at(key: string): ObjectLocation {
-    return { bucket: this.output.bucket, key: this.output.prefix + key };
+  get passes(): number {
+    return this.geometry.passes;
   }
 
-  private intermediate(pass: number, name: string): ObjectLocation {
-    return this.at(`_riffle/${this.planDigest}/pass-${pass}${name}`);
+  taskCount(pass: number): number {
+    return this.geometry.taskCount(pass);
   }
 
-  packedObject(pass: number, task: number): ObjectLocation {
-    return this.intermediate(pass, `/${taskName(pass, task)}.bin`);
-  }
-
-  checkpoint(pass: number, task: number): ObjectLocation {
-    return this.intermediate(pass, `/${taskName(pass, task)}.json`);
-  }
-
-  /** Written when all tasks of a group are done. */
-  groupManifest(pass: number, group: number): ObjectLocation {
-    return this.intermediate(pass, `/group-${String(group).padStart(6, '0')}.json`);
-  }
-
-  /** Written when all tasks of a pass are done. */
-  passRecord(pass: number): ObjectLocation {
-    return this.intermediate(pass, '.json');
+  writesPacked(pass: number): boolean {
+    return !this.geometry.isGather(pass);
   }
 
   /** Relative to the output prefix. */
@@ -89,28 +76,14 @@ export class ShuffleRun {
     return this.at(this.outputShardKey(shard));
   }
 
-  /** What a key, relative to the output prefix, is to this run; undefined for keys that its plans do not name. */
-  owns(key: string): 'output' | 'intermediate' | undefined {
-    const full = this.output.prefix + key;
+  ownsOutput(key: string): boolean {
     const shard = Number.parseInt(key.replace(heldOutPrefix, ''), 10);
-    if (shard >= 0 && shard < this.shape.shards && key === this.outputShardKey(shard)) return 'output';
-    if (this.heldOutShards > 0 && full === this.heldOutDataset.key) return 'output';
-    return [this, ...this.superseded].some((run) => run.names(full)) ? 'intermediate' : undefined;
+    if (shard >= 0 && shard < this.shape.shards && key === this.outputShardKey(shard)) return true;
+    return this.heldOutShards > 0 && this.output.prefix + key === this.heldOutDataset.key;
   }
 
-  /** Whether a whole key is that of an intermediate of this plan. */
-  private names(key: string): boolean {
-    const match = /\/pass-(\d+)(?:\/[0-9a-f]{4}-(\d+)\.(?:bin|json)|\/group-(\d+)\.json|\.json)$/.exec(key);
-    const pass = Number(match?.[1]);
-    if (!match || !(pass >= 1 && pass <= this.geometry.passes)) return false;
-    const tasks = this.geometry.taskCount(pass);
-    if (match[2] !== undefined) {
-      const task = Number(match[2]);
-      return task < tasks && (key === this.checkpoint(pass, task).key || key === this.packedObject(pass, task).key);
-    }
-    if (match[3] === undefined) return key === this.passRecord(pass).key;
-    const group = Number(match[3]);
-    return group < groupCount(tasks) && key === this.groupManifest(pass, group).key;
+  *outputKeys(): Generator<string, void> {
+    for (let shard = 0; shard < this.shape.shards; shard++) yield this.outputShardKey(shard);
   }
 
   get outputDataset(): ObjectLocation {
@@ -123,21 +96,9 @@ export class ShuffleRun {
   }
 }
 
-/** Where a shuffle of this output keeps its plan. @param number 1, or more for plans that replaced it */
-export function planLocation(output: Prefix, number = 1): ObjectLocation {
-  return { bucket: output.bucket, key: output.prefix + (number === 1 ? planKey : `_riffle/plan-${number}.json`) };
-}
-
 /** How many plans an output has when this run's is the newest. */
 export function planCount(run: ShuffleRun): number {
   return run.superseded.length + 1;
-}
-
-/** The number of a plan by its key, relative to the output prefix; undefined for other keys. */
-export function planNumber(key: string): number | undefined {
-  if (key === planKey) return 1;
-  const number = Number(/^_riffle\/plan-([2-9]|[1-9]\d{1,8})\.json$/.exec(key)?.[1]);
-  return number > 1 ? number : undefined;
 }
 
 /** plan.json may describe hundreds of thousands of input shards. */

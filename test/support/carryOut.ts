@@ -1,6 +1,6 @@
 import { sumDigests } from '../../src/digests.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
-import { cleanUp } from '../../src/shuffle/cleanUp.js';
+import { cleanUp } from '../../src/runs/cleanUp.js';
 import { commitShuffle, completePass, type ShuffleResult } from '../../src/shuffle/commit.js';
 import { parseShuffleInput, type ShuffleInput } from '../../src/shuffle/input.js';
 import { prepareShuffle } from '../../src/shuffle/prepare.js';

@@ -1,26 +1,31 @@
-import { datasetLocation } from '../formats/readDataset.js';
 import { probePrefix } from '../storage/conditionalPutProbe.js';
 import type { ObjectHead, ObjectStore } from '../storage/objectStore.js';
 import type { Prefix } from '../storage/uri.js';
 import { readPassRecord } from './checkpoint.js';
 import type { PassRecord } from './checkpoint.js';
-import { planNumber } from './run.js';
-import type { ShuffleRun } from './run.js';
+import { planNumber } from './planLocation.js';
+import type { PlannedRun } from './plannedRun.js';
 
 /** What stands below an output prefix; keys are relative. */
 export interface Survey {
   /** How many plans there are, numbered from 1. */
   readonly plans: number;
-  readonly dataset: boolean;
+  /** Whether the object that commits the output is there. */
+  readonly committed: boolean;
   /** All other objects, by key. */
   readonly others: ReadonlyMap<string, ObjectHead>;
   /** Left behind by a probe that was killed, or made by one that runs now. */
   readonly probes: readonly string[];
 }
 
-/** Looks at an output by one LIST. */
-export async function surveyOutput(store: ObjectStore, output: Prefix, signal: AbortSignal): Promise<Survey> {
-  let dataset = false;
+/** Looks at an output by one LIST. @param commit key of the object that commits it, relative to the prefix */
+export async function surveyOutput(
+  store: ObjectStore,
+  output: Prefix,
+  commit: string,
+  signal: AbortSignal,
+): Promise<Survey> {
+  let committed = false;
   const numbers = new Map<number, ObjectHead & { relative: string }>();
   const others = new Map<string, ObjectHead>();
   const probes: string[] = [];
@@ -28,7 +33,7 @@ export async function surveyOutput(store: ObjectStore, output: Prefix, signal: A
     const relative = key.slice(output.prefix.length);
     const number = planNumber(relative);
     if (number !== undefined) numbers.set(number, { relative, bytes, etag });
-    else if (key === datasetLocation(output).key) dataset = true;
+    else if (relative === commit) committed = true;
     else if (relative.startsWith(probePrefix)) probes.push(relative);
     // An empty name is the marker that some tools make for a folder.
     else if (relative !== '') others.set(relative, { bytes, etag });
@@ -37,7 +42,7 @@ export async function surveyOutput(store: ObjectStore, output: Prefix, signal: A
   while (numbers.delete(plans + 1)) plans++;
   // Plans after a gap were not stored by riffle in this order.
   for (const { relative, bytes, etag } of numbers.values()) others.set(relative, { bytes, etag });
-  return { plans, dataset, others, probes };
+  return { plans, committed, others, probes };
 }
 
 /**
@@ -46,11 +51,11 @@ export async function surveyOutput(store: ObjectStore, output: Prefix, signal: A
  */
 export async function lastCompletePass(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   survey: Survey,
   signal: AbortSignal,
 ): Promise<PassRecord | undefined> {
-  for (let pass = run.geometry.passes; pass >= 1; pass--) {
+  for (let pass = run.passes; pass >= 1; pass--) {
     if (!hasAllObjects(run, survey, pass)) continue;
     const record = await readPassRecord(store, run, pass, signal);
     if (record) return record;
@@ -58,12 +63,15 @@ export async function lastCompletePass(
   return undefined;
 }
 
-function hasAllObjects(run: ShuffleRun, { others }: Survey, pass: number): boolean {
-  const gather = run.geometry.isGather(pass);
-  const count = gather ? run.shape.shards : run.geometry.taskCount(pass);
-  for (let index = 0; index < count; index++) {
-    const { key } = gather ? run.outputShard(index) : run.packedObject(pass, index);
-    if (!others.has(key.slice(run.output.prefix.length))) return false;
+function hasAllObjects(run: PlannedRun, { others }: Survey, pass: number): boolean {
+  for (const key of run.writesPacked(pass) ? packedKeys(run, pass) : run.outputKeys(pass)) {
+    if (!others.has(key)) return false;
   }
   return true;
+}
+
+function* packedKeys(run: PlannedRun, pass: number): Generator<string, void> {
+  for (let task = 0; task < run.taskCount(pass); task++) {
+    yield run.packedObject(pass, task).key.slice(run.output.prefix.length);
+  }
 }

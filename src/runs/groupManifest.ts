@@ -5,7 +5,7 @@ import { groupCount, tasksOf } from '../taskGroups.js';
 import { decodeChecked, encodeChecked } from './checkedJson.js';
 import { readReport } from './checkpoint.js';
 import type { TaskReport } from './checkpoint.js';
-import type { ShuffleRun } from './run.js';
+import type { PlannedRun } from './plannedRun.js';
 import type { Survey } from './survey.js';
 
 /**
@@ -37,12 +37,12 @@ const groupLimit = 500_000_000;
  */
 export async function foldGroup(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   group: number,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { first, end } = tasksOf(group, run.geometry.taskCount(pass));
+  const { first, end } = tasksOf(group, run.taskCount(pass));
   const found = new Map<number, TaskReport>();
   const tasks = Array.from({ length: end - first }, (_, index) => first + index);
   await forEachConcurrently(tasks, concurrentReads, signal, async (task, stop) => {
@@ -74,7 +74,7 @@ export async function foldGroup(
 /** Reads a group manifest; undefined when there is none, or it is damaged. Says nothing about the objects that it names. */
 export async function readGroup(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   group: number,
   signal: AbortSignal,
@@ -90,7 +90,7 @@ export async function readGroup(
   ) {
     return undefined;
   }
-  const { first, end } = tasksOf(group, run.geometry.taskCount(pass));
+  const { first, end } = tasksOf(group, run.taskCount(pass));
   const whole = manifest.reports.length === end - first && manifest.reports.every(({ task }, i) => task === first + i);
   if (!whole) return undefined;
   return { ...manifest, reports: manifest.reports.map((report) => ({ ...report, pass })) };
@@ -107,13 +107,13 @@ export interface DoneGroups {
 /** Finds the groups of a pass that are done: one GET for each manifest that the survey lists, and no other request. */
 export async function doneGroups(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   { others }: Survey,
   signal: AbortSignal,
 ): Promise<DoneGroups> {
   const relative = (key: string): string => key.slice(run.output.prefix.length);
-  const all = Array.from({ length: groupCount(run.geometry.taskCount(pass)) }, (_, group) => group);
+  const all = Array.from({ length: groupCount(run.taskCount(pass)) }, (_, group) => group);
   const listed = all.filter((group) => others.has(relative(run.groupManifest(pass, group).key)));
   const done = new Map<number, readonly TaskReport[]>();
   await forEachConcurrently(listed, concurrentReads, signal, async (group, stop) => {

@@ -1,7 +1,7 @@
 import { forEachConcurrently } from '../concurrently.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { decodeChecked, encodeChecked } from './checkedJson.js';
-import type { ShuffleRun } from './run.js';
+import type { PlannedRun } from './plannedRun.js';
 
 /** An object that a task wrote. */
 export interface WrittenObject {
@@ -32,7 +32,7 @@ const checkpointLimit = 64 * 1024 * 1024;
 /** Writes the checkpoint manifest of a task: the last thing that it does. */
 export async function writeCheckpoint(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   report: TaskReport,
   signal: AbortSignal,
 ): Promise<void> {
@@ -51,7 +51,7 @@ export async function writeCheckpoint(
  */
 export async function readCheckpoint(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   task: number,
   signal: AbortSignal,
@@ -63,7 +63,7 @@ export async function readCheckpoint(
 /** Whether all that a task wrote is there as it was written. */
 export async function objectsThere(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   { wrote }: Pick<TaskReport, 'wrote'>,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -78,7 +78,7 @@ export async function objectsThere(
 /** The report alone, without a look at the objects that it names. */
 export async function readReport(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   task: number,
   signal: AbortSignal,
@@ -108,7 +108,7 @@ const passFormat = 'riffle.pass/1';
 /** Notes that a pass is complete. */
 export async function writePassRecord(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   record: PassRecord,
   signal: AbortSignal,
 ): Promise<void> {
@@ -118,7 +118,7 @@ export async function writePassRecord(
 
 export async function readPassRecord(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   signal: AbortSignal,
 ): Promise<PassRecord | undefined> {

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../storage/objectStore.js';
-import type { ShuffleRun } from './run.js';
+import type { PlannedRun } from './plannedRun.js';
 import type { Survey } from './survey.js';
 import { groupCount, groupOf } from '../taskGroups.js';
 
@@ -9,24 +9,24 @@ export const batch = 10_000;
 /** Deletes what a pass wrote: packed objects, checkpoints and group manifests; never output shards. */
 export async function deletePass(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const tasks = run.geometry.taskCount(pass);
+  const tasks = run.taskCount(pass);
   let keys = groupKeys(run, pass);
   for (let first = 0; first < tasks; first += batch) {
     for (let task = first; task < Math.min(first + batch, tasks); task++) {
       keys.push(run.checkpoint(pass, task).key);
-      if (!run.geometry.isGather(pass)) keys.push(run.packedObject(pass, task).key);
+      if (run.writesPacked(pass)) keys.push(run.packedObject(pass, task).key);
     }
     await store.delete(run.output.bucket, keys, { signal });
     keys = [];
   }
 }
 
-function groupKeys(run: ShuffleRun, pass: number): string[] {
-  const groups = groupCount(run.geometry.taskCount(pass));
+function groupKeys(run: PlannedRun, pass: number): string[] {
+  const groups = groupCount(run.taskCount(pass));
   return Array.from({ length: groups }, (_, group) => run.groupManifest(pass, group).key);
 }
 
@@ -36,7 +36,7 @@ function groupKeys(run: ShuffleRun, pass: number): string[] {
  */
 export async function forgetTasks(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   pass: number,
   tasks: readonly number[],
   signal: AbortSignal,
@@ -51,10 +51,10 @@ export async function forgetTasks(
 }
 
 /** Deletes all that the plans of a committed shuffle name besides its output. May be repeated. */
-export async function cleanUp(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<void> {
+export async function cleanUp(store: ObjectStore, run: PlannedRun, signal: AbortSignal): Promise<void> {
   // A plan that came back after another one is among the superseded, too: deleting twice does no harm.
   for (const planned of [...run.superseded, run]) {
-    const passes = Array.from({ length: planned.geometry.passes }, (_, index) => index + 1);
+    const passes = Array.from({ length: planned.passes }, (_, index) => index + 1);
     for (const pass of passes) await deletePass(store, planned, pass, signal);
     const records = passes.map((pass) => planned.passRecord(pass).key);
     await store.delete(run.output.bucket, records, { signal });
@@ -67,7 +67,7 @@ export async function cleanUp(store: ObjectStore, run: ShuffleRun, signal: Abort
  */
 export async function removeLeftovers(
   store: ObjectStore,
-  run: ShuffleRun,
+  run: PlannedRun,
   survey: Survey,
   signal: AbortSignal,
 ): Promise<void> {
@@ -79,7 +79,7 @@ export async function removeLeftovers(
 }
 
 /** Aborts unfinished uploads of keys that the plan names. */
-export async function abortUploads(store: ObjectStore, run: ShuffleRun, signal: AbortSignal): Promise<void> {
+export async function abortUploads(store: ObjectStore, run: PlannedRun, signal: AbortSignal): Promise<void> {
   const { bucket, prefix } = run.output;
   await store.abortUploads(bucket, prefix, (key) => run.owns(key.slice(prefix.length)) !== undefined, { signal });
 }
