@@ -1,8 +1,9 @@
 import { ObjectChanged, ObjectMissing } from '../errors.js';
+import { readBytes } from '../formats/planReads.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { IncomingSegment, SegmentRun } from './incoming.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import { readBytes, readEach } from './reading.js';
+import { readEach } from './reading.js';
 import type { ReadOptions, ReadWindow } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 import { digestOf, emptyDigest } from './recordHash.js';

@@ -1,5 +1,7 @@
 import { sumDigests } from '../digests.js';
 import { ObjectConflict, RecordsUnaccounted, WorkDamaged } from '../errors.js';
+import { largestRead, planReads } from '../formats/planReads.js';
+import type { Read } from '../formats/planReads.js';
 import type { WorkMemory } from '../memory/workMemory.js';
 import type { SettledPart, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { sameContent } from '../storage/sameContent.js';
@@ -11,8 +13,7 @@ import type { TaskReport, WrittenObject } from './checkpoint.js';
 import { incoming } from './incoming.js';
 import type { Incoming } from './incoming.js';
 import type { ShuffleRun } from './run.js';
-import { largestRead, planReads, readRows } from './readRows.js';
-import type { Read } from './readRows.js';
+import { readRows } from './readRows.js';
 import { largestSegmentRead, readSegments } from './readSegments.js';
 import { takeReadWindows } from './reading.js';
 import type { ReadWindow } from './reading.js';

@@ -18,7 +18,7 @@ import type { PassTraffic } from '../../src/shuffle/passTraffic.js';
 import { datasetOfSize, summarizePlan } from '../../src/shuffle/planSummary.js';
 import type { PlanSummary } from '../../src/shuffle/planSummary.js';
 import { planShuffle } from '../../src/shuffle/prepare.js';
-import { planReads } from '../../src/shuffle/readRows.js';
+import { planReads } from '../../src/formats/planReads.js';
 import { trailerBytes } from '../../src/shuffle/segment.js';
 import { segmentTraffic } from '../../src/shuffle/segmentTraffic.js';
 import { rowsBefore } from '../../src/shuffle/shape.js';
