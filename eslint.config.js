@@ -56,7 +56,7 @@ export default defineConfig(
   },
   {
     // Domain code knows nothing of Temporal.
-    files: ['src/{storage,formats,shuffle,verify}/**/*.ts'],
+    files: ['src/{storage,formats,shuffle,verify,tokens,dump}/**/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

@@ -2,7 +2,8 @@ import { parentPort } from 'node:worker_threads';
 import { forEachConcurrently } from '../src/concurrently.js';
 import { PartChecksums, Slab } from '../src/memory/slab.js';
 import { WorkMemory } from '../src/memory/workMemory.js';
-import { readBytes, readsAtOnce } from '../src/shuffle/reading.js';
+import { readBytes } from '../src/formats/planReads.js';
+import { readsAtOnce } from '../src/shuffle/reading.js';
 import { createS3Store } from '../src/storage/s3.js';
 import type { CopyOrder } from './copy.js';
 

@@ -229,6 +229,39 @@ export class TaskStalled extends RiffleError {
   override readonly refusal = false;
 }
 
+/** tokenizer.json is not a tokenizer's file, or contradicts itself. */
+export class TokenizerInvalid extends RiffleError {
+  readonly code = 'TokenizerInvalid';
+}
+
+/** The tokenizer decodes in a way that riffle does not know. */
+export class TokenizerUnsupported extends RiffleError {
+  readonly code = 'TokenizerUnsupported';
+}
+
+/** A token id is not in the tokenizer's vocabulary. */
+export class TokenUnknown extends RiffleError {
+  readonly code = 'TokenUnknown';
+  override readonly refusal = false;
+}
+
+/** A column that `visualize` needs is missing, or has a dtype or a shape that it cannot use. */
+export class ColumnUnusable extends RiffleError {
+  readonly code = 'ColumnUnusable';
+}
+
+/** An integer of a column lies outside the range that `visualize` can hold. */
+export class ValueUnusable extends RiffleError {
+  readonly code = 'ValueUnusable';
+  override readonly refusal = false;
+}
+
+/** The rows of a dump do not follow each other as the text does: they were shuffled, or two dumps do not belong together. */
+export class NotInReadingOrder extends RiffleError {
+  readonly code = 'NotInReadingOrder';
+  override readonly refusal = false;
+}
+
 /** An error of riffle that was raised in another thread: the same to everyone who looks at its fields. */
 export class ForwardedError extends RiffleError {
   readonly code: string;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { InvalidInput } from './errors.js';
 import { parseSize } from './sizes.js';
-import { formatPrefix, parsePrefix } from './storage/uri.js';
+import { formatObject, formatPrefix, parseObject, parsePrefix } from './storage/uri.js';
 
 /** A size field: bytes, or text with a unit. */
 export const size = z
@@ -23,6 +23,16 @@ function readSize(value: unknown): number | undefined {
 export const prefixUri = z.string('expected s3://bucket/prefix').transform((value, context) => {
   try {
     return formatPrefix(parsePrefix(value));
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+/** An `s3://bucket/key` field: one object. */
+export const objectUri = z.string('expected s3://bucket/key').transform((value, context) => {
+  try {
+    return formatObject(parseObject(value));
   } catch (error) {
     context.addIssue({ code: 'custom', message: (error as Error).message });
     return z.NEVER;

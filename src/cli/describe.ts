@@ -18,11 +18,17 @@ export async function describeCommand(uri: string, options: DescribeCommandOptio
   const place = parsePrefix(uri);
   const store = createS3Store();
   try {
-    const { dataset, ignored } = await describe(store, place, {
+    const { dataset, ignored, misordered } = await describe(store, place, {
       encoding: parseEncoding(options.encoding),
       recordBytes: options.recordBytes === undefined ? undefined : parseCount(options.recordBytes, '--record-bytes'),
     });
     if (ignored > 0) say(`${ignored} objects under ${formatPrefix(place)} are no shards: ignored.`);
+    if (misordered) {
+      say(
+        `Rows follow the byte order of the keys: ${misordered[0]} comes before ${misordered[1]}. Where that is not the ` +
+          'order of the text, or of another dataset of the same rows, write the numbers with leading zeros.',
+      );
+    }
     if (options.write) {
       const { created } = await writeDataset(store, place, dataset);
       say(`${formatPrefix(place)}/dataset.json ${created ? 'written' : 'was there already, with the same content'}.`);

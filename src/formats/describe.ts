@@ -26,6 +26,8 @@ export interface Description {
   readonly dataset: Dataset;
   /** Objects directly under the prefix that are no shards; dataset.json is not counted. */
   readonly ignored: number;
+  /** The first two shards that follow each other though their names count the other way: 10 stands before 2. */
+  readonly misordered?: readonly [string, string] | undefined;
 }
 
 /**
@@ -59,7 +61,22 @@ export async function describe(store: ObjectStore, place: Prefix, options: Descr
       where: formatPrefix(place),
     });
   }
-  return { dataset, ignored };
+  return { dataset, ignored, misordered: misorderedShards(shards) };
+}
+
+/** Rows follow the byte order of keys, and numbers without leading zeros do not. */
+function misorderedShards(shards: readonly Shard[]): [string, string] | undefined {
+  for (const [index, { key }] of shards.entries()) {
+    const before = shards[index - 1]?.key ?? key;
+    if (before.replace(/\d+/g, '#') !== key.replace(/\d+/g, '#')) continue;
+    const numbers = key.match(/\d+/g) ?? [];
+    const [first] = (before.match(/\d+/g) ?? []).flatMap((text, at) => {
+      const difference = Number(text) - Number(numbers[at]);
+      return difference === 0 ? [] : [difference];
+    });
+    if (first !== undefined && first > 0) return [before, key];
+  }
+  return undefined;
 }
 
 async function findShards(

@@ -1,7 +1,7 @@
 import type { CountedNode } from './arrangement.js';
 import type { CountTable } from './countTable.js';
 import type { Geometry } from './geometry.js';
-import { trailerBytes } from './segment.js';
+import { trailerBytes } from '../runs/segment.js';
 import { blockCount, isLeaf, shardChildren } from './shape.js';
 
 /** Consecutive records of a segment that belong to one shard node. */

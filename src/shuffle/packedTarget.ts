@@ -6,8 +6,8 @@ import type { SettledPart } from '../storage/objectStore.js';
 import type { Placement } from './placement.js';
 import { digestOf } from './recordHash.js';
 import type { Pause, RecordTarget } from './recordTarget.js';
-import { encodeTrailer, trailerBytes } from './segment.js';
-import type { SegmentIdentity } from './segment.js';
+import { encodeTrailer, trailerBytes } from '../runs/segment.js';
+import type { SegmentIdentity } from '../runs/segment.js';
 
 /** Bytes that are hashed and summed at a time: they stay in the processor's cache. */
 const sweepBytes = 256 * 1024;

@@ -1,10 +1,10 @@
 import type { Dataset } from '../formats/dataset.js';
 import { codecOf, locateRows, recordBytes } from '../formats/encoding.js';
+import { countReads } from '../formats/planReads.js';
 import type { CountTable } from './countTable.js';
 import type { Geometry } from './geometry.js';
 import { labelBytes } from './planner.js';
-import { countReads } from './readRows.js';
-import { trailerBytes } from './segment.js';
+import { trailerBytes } from '../runs/segment.js';
 import { segmentTraffic, uploadRequests } from './segmentTraffic.js';
 import { rowsBefore } from './shape.js';
 

@@ -2,7 +2,7 @@ import { InvalidInput, MemoryTooSmall } from '../errors.js';
 import { shareOut } from './geometry.js';
 import { planFormat } from './plan.js';
 import type { Plan, ScatterPass } from './plan.js';
-import { trailerBytes } from './segment.js';
+import { trailerBytes } from '../runs/segment.js';
 import { blockCount, ceilLog2, nodeStarts, rowTreeHeight, shardTreeDepth } from './shape.js';
 import type { Shape } from './shape.js';
 

@@ -1,14 +1,15 @@
 import { crc32 } from '@node-rs/crc32';
 import { ObjectChanged, ObjectMissing } from '../errors.js';
+import { readBytes } from '../formats/planReads.js';
 import type { ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import type { IncomingSegment, SegmentRun } from './incoming.js';
 import type { WorkMemory } from '../memory/workMemory.js';
-import { readBytes, readEach } from './reading.js';
+import { readEach } from './reading.js';
 import type { ReadOptions, ReadWindow } from './reading.js';
 import type { RecordTarget } from './recordTarget.js';
 import { digestOf } from './recordHash.js';
-import { trailerBytes, trailerDigest, trailerFault } from './segment.js';
-import type { SegmentIdentity } from './segment.js';
+import { trailerBytes, trailerDigest, trailerFault } from '../runs/segment.js';
+import type { SegmentIdentity } from '../runs/segment.js';
 
 /** A segment that is missing, of another length, or not what its writer must have written. */
 export interface SegmentFault {

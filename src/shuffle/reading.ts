@@ -1,9 +1,7 @@
 import { forEachConcurrently } from '../concurrently.js';
+import { readBytes } from '../formats/planReads.js';
 import type { WorkMemory } from '../memory/workMemory.js';
 import type { ByteSink } from '../storage/objectStore.js';
-
-/** The largest range of one GET. */
-export const readBytes = 16 * 1024 * 1024;
 
 /** Bytes that are worked on together, where so many are to come: a call for less costs more than the bytes. */
 const batchBytes = 128 * 1024;

@@ -2,7 +2,7 @@ import { partBytes } from '../storage/objectStore.js';
 import type { CountTable } from './countTable.js';
 import type { Geometry } from './geometry.js';
 import { recordsPerRead } from './readSegments.js';
-import { trailerBytes } from './segment.js';
+import { trailerBytes } from '../runs/segment.js';
 import { canCountSegments, eachBucketSegments } from './segmentCounts.js';
 import { emptiness, exceeds, furtherPieces, spreadOf } from './segmentEstimate.js';
 import { rowsBefore } from './shape.js';

@@ -40,6 +40,10 @@ export function formatPrefix(place: Prefix): string {
   return `s3://${place.bucket}/${place.prefix}`.replace(/\/$/, '');
 }
 
+export function formatObject({ bucket, key }: { bucket: string; key: string }): string {
+  return `s3://${bucket}/${key}`;
+}
+
 /**
  * Checks a key that is relative to a prefix: it may not leave it.
  * @param where what the key was read from, for the message

@@ -69,6 +69,24 @@ describe('riffle describe', () => {
     assert.equal(dataset.metadata, undefined);
   });
 
+  it('says when names count otherwise than their bytes', async () => {
+    const shard = safetensorsFile(columns, 2);
+    const described = async (...names: string[]): Promise<readonly [string, string] | undefined> => {
+      place = s3.newPlace();
+      await put(Object.fromEntries(names.map((name) => [`${name}.safetensors`, shard])));
+      return (await describeShards(s3.store, place)).misordered;
+    };
+    assert.deepEqual(await described('0', '1', '10', '2'), ['10.safetensors', '2.safetensors']);
+    assert.deepEqual(await described('shard-9-chunk-01', 'shard-10-chunk-00', 'x'), [
+      'shard-10-chunk-00.safetensors',
+      'shard-9-chunk-01.safetensors',
+    ]);
+    assert.equal(
+      await described('chunk-02', 'chunk-10', 'b10', 'a2', 'c', 'v1-00002', 'v2-00001', '1-0', '01-0'),
+      undefined,
+    );
+  });
+
   it('takes shards directly under the prefix in byte order, and counts what it ignores', async () => {
     const shard = safetensorsFile(columns, 2);
     // In UTF-16 the second of these would come first.

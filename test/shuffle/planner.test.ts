@@ -14,7 +14,7 @@ import { planFault } from '../../src/shuffle/plan.js';
 import type { ScatterPass } from '../../src/shuffle/plan.js';
 import { makePlan } from '../../src/shuffle/planner.js';
 import type { Planned, PlanRequest } from '../../src/shuffle/planner.js';
-import { trailerBytes } from '../../src/shuffle/segment.js';
+import { trailerBytes } from '../../src/runs/segment.js';
 import { blockCount, recordsBefore, rowTreeHeight, shardTreeDepth } from '../../src/shuffle/shape.js';
 import type { Shape } from '../../src/shuffle/shape.js';
 

@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Column, Dataset } from '../../src/formats/dataset.js';
+import { largestRead, planReads, readBytes } from '../../src/formats/planReads.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
-import { readBytes, takeReadWindows } from '../../src/shuffle/reading.js';
+import { takeReadWindows } from '../../src/shuffle/reading.js';
 import type { RecordTarget } from '../../src/shuffle/recordTarget.js';
-import { largestRead, planReads, readRows } from '../../src/shuffle/readRows.js';
+import { readRows } from '../../src/shuffle/readRows.js';
 import { fillSink } from '../../src/storage/byteSinks.js';
 import type { ObjectStore } from '../../src/storage/objectStore.js';
 

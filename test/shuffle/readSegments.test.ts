@@ -10,10 +10,11 @@ import { ObjectChanged, ObjectMissing, StorageUnavailable } from '../../src/erro
 import { WorkMemory } from '../../src/memory/workMemory.js';
 import type { IncomingSegment } from '../../src/shuffle/incoming.js';
 import { largestSegmentRead, readSegments, type SegmentFault } from '../../src/shuffle/readSegments.js';
-import { readBytes, takeReadWindows } from '../../src/shuffle/reading.js';
+import { readBytes } from '../../src/formats/planReads.js';
+import { takeReadWindows } from '../../src/shuffle/reading.js';
 import { digestOf } from '../../src/shuffle/recordHash.js';
 import type { RecordTarget } from '../../src/shuffle/recordTarget.js';
-import { encodeTrailer, trailerBytes, type SegmentIdentity } from '../../src/shuffle/segment.js';
+import { encodeTrailer, trailerBytes, type SegmentIdentity } from '../../src/runs/segment.js';
 import { fillSink } from '../../src/storage/byteSinks.js';
 import type { ByteRange, ByteSink, ObjectLocation, ObjectStore } from '../../src/storage/objectStore.js';
 

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import { encodeTrailer, trailerBytes, trailerDigest, trailerFault } from '../../src/shuffle/segment.js';
-import type { SegmentContent, SegmentIdentity } from '../../src/shuffle/segment.js';
+import { encodeTrailer, trailerBytes, trailerDigest, trailerFault } from '../../src/runs/segment.js';
+import type { SegmentContent, SegmentIdentity } from '../../src/runs/segment.js';
 
 const hex = (digits: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: digits / 2, maxLength: digits / 2 }).map((bytes) => Buffer.from(bytes).toString('hex'));

@@ -4,7 +4,7 @@ import { Geometry } from '../../src/shuffle/geometry.js';
 import { incoming } from '../../src/shuffle/incoming.js';
 import type { Incoming } from '../../src/shuffle/incoming.js';
 import type { ScatterPass } from '../../src/shuffle/plan.js';
-import { trailerBytes } from '../../src/shuffle/segment.js';
+import { trailerBytes } from '../../src/runs/segment.js';
 import { rowsBefore } from '../../src/shuffle/shape.js';
 import type { Shape } from '../../src/shuffle/shape.js';
 import { finish } from '../../src/shuffle/steps.js';

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { parseFeatures } from '../pages/featureSet.js';
+import { checkInput, objectUri, prefixUri, size } from '../validation.js';
+
+const whole = (least: number, most: number): z.ZodInt =>
+  z.int(`expected a whole number from ${least} to ${most}`).min(least).max(most);
+const columnName = z.string('expected the name of a column').min(1).optional();
+
+const features = z.string('expected "all", or features such as "0-1023,2048"').transform((text, context) => {
+  try {
+    return text === 'all' ? text : (parseFeatures(text, 'features'), text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+const saeUri = z.string('expected s3://bucket/prefix, or s3://bucket/key.npz').transform((value, context) => {
+  const read = value.endsWith('.npz') ? objectUri : prefixUri;
+  const parsed = read.safeParse(value);
+  if (parsed.success) return parsed.data;
+  context.addIssue({ code: 'custom', message: parsed.error.issues[0]!.message });
+  return z.NEVER;
+});
+
+const examples = z.strictObject({
+  top: whole(1, 1000).default(20),
+  random: whole(1, 10_000).optional(),
+  shownRandom: whole(0, 1000).default(10),
+  intervals: z.union([whole(1, 100), z.literal('quantile')], 'expected a whole number, or "quantile"').default(10),
+  perInterval: whole(0, 100).default(5),
+  distinct: z.enum(['context', 'document', 'none'], 'expected "context", "document" or "none"').optional(),
+});
+
+const exclude = z.strictObject({
+  positions: z.array(z.int('expected a whole number')).default([]),
+  tokens: z
+    .union([z.array(whole(0, 2 ** 31 - 1)), z.literal('special')], 'expected a list of token ids, or "special"')
+    .default([]),
+  normAbove: z.number('expected a number above 0').gt(0).optional(),
+});
+
+const schema = z.strictObject({
+  activations: prefixUri,
+  tokens: prefixUri.optional(),
+  columns: z
+    .strictObject({
+      activations: columnName,
+      tokens: columnName,
+      context: columnName,
+      position: columnName,
+      document: columnName,
+    })
+    .prefault({}),
+  sae: saeUri,
+  inputScale: z.number('expected a number above 0').gt(0).optional(),
+  tokenizer: objectUri,
+  output: prefixUri,
+  unembedding: objectUri.optional(),
+  labels: objectUri.optional(),
+  seed: z.string('expected a text that is not empty').min(1).default('riffle'),
+  features: features.default('all'),
+  examples: examples.prefault({}),
+  window: z.strictObject({ before: whole(0, 4096).default(24), after: whole(0, 4096).default(8) }).prefault({}),
+  exclude: exclude.prefault({}),
+  nonFinite: z.enum(['error', 'exclude'], 'expected "error" or "exclude"').default('error'),
+  logits: whole(0, 1000).default(10),
+  neighbours: whole(0, 1000).default(10),
+  featuresPerPack: whole(1, 65_536).default(4096),
+  memory: size.default(2 * 1024 ** 3),
+  tokenShards: whole(1, 1_000_000).optional(),
+  featureBlocks: whole(1, 1_000_000).optional(),
+  parallelism: whole(1, 100_000).optional(),
+  onFailure: z.enum(['fail', 'wait'], 'expected "fail" or "wait"').default('fail'),
+});
+
+/** Input of the workflow `visualize`, checked and with its defaults; docs/formats.md describes the fields. */
+export type VisualizeInput = z.output<typeof schema>;
+
+/** @throws InvalidInput */
+export function parseVisualizeInput(input: unknown): VisualizeInput {
+  return checkInput(schema, input, 'visualize');
+}
+
+/** Fields that change how pages are made, but not what they say. */
+export const resourceFields = ['memory', 'tokenShards', 'featureBlocks', 'parallelism', 'onFailure'] as const;
