@@ -1,0 +1,128 @@
+import { crc32 } from '@node-rs/crc32';
+import { ObjectChanged, ObjectMissing, WorkDamaged } from '../errors.js';
+import { encodeTrailer, trailerBytes, trailerFault } from '../runs/segment.js';
+import type { SegmentIdentity } from '../runs/segment.js';
+import { partBytes } from '../storage/objectStore.js';
+import type { ObjectLocation, ObjectStore, SettledPart } from '../storage/objectStore.js';
+import { combineCrc32 } from '../storage/crc32.js';
+import type { WrittenObject } from '../runs/checkpoint.js';
+import type { VisualizeRun } from './run.js';
+
+/** Which section of which task's packed object. */
+export interface SectionName {
+  readonly pass: number;
+  readonly task: number;
+  /** Its number in the object. */
+  readonly section: number;
+}
+
+/** Bytes of a section in its object. */
+export function sectionBytes(content: number): number {
+  return content + trailerBytes;
+}
+
+/**
+ * Writes a task's packed object: sections one after the other, each with the trailer that a shuffle's segments have. A
+ * section counts as so many records of one byte.
+ * @param sections bytes of each section, in pieces
+ */
+export async function writeSections(
+  store: ObjectStore,
+  run: VisualizeRun,
+  pass: number,
+  task: number,
+  sections: readonly (readonly Uint8Array[])[],
+  signal: AbortSignal,
+): Promise<WrittenObject> {
+  const pieces = sections.flatMap((section, index) => {
+    let [bytes, crc] = [0, 0];
+    for (const piece of section) {
+      crc = combineCrc32(crc, crc32(piece), piece.length);
+      bytes += piece.length;
+    }
+    return [...section, encodeTrailer(identify(run, { pass, task, section: index }, bytes), { crc32: crc, digest: 0n })];
+  });
+  const location = run.packedObject(pass, task);
+  signal.throwIfAborted();
+  const { etag } = await store.put(location, cutParts(pieces), { signal });
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return { key: location.key.slice(run.output.prefix.length), bytes, etag };
+}
+
+/** Reads the only section of an object, whatever its length. @throws WorkDamaged where its task must be done again */
+export async function readOnlySection(
+  store: ObjectStore,
+  run: VisualizeRun,
+  pass: number,
+  task: number,
+  most: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const location = run.packedObject(pass, task);
+  const name = { pass, task, section: 0 };
+  const found = await store.readWhole(location, most + trailerBytes, { signal });
+  if (!found || found.data.length < trailerBytes) throw damaged(run, name, 'it is missing or cut off');
+  return checked(run, name, found.data);
+}
+
+/** Reads a section whose place is known. @throws WorkDamaged where its task must be done again */
+export async function readSection(
+  store: ObjectStore,
+  run: VisualizeRun,
+  name: SectionName,
+  offset: number,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const range = { start: offset, end: offset + sectionBytes(bytes) };
+  const data = new Uint8Array(range.end - range.start);
+  try {
+    await store.readInto(run.packedObject(name.pass, name.task), range, data, { signal });
+  } catch (error) {
+    if (!(error instanceof ObjectMissing || error instanceof ObjectChanged)) throw error;
+    throw damaged(run, name, `it cannot be read (${error.code})`);
+  }
+  return checked(run, name, data);
+}
+
+function checked(run: VisualizeRun, name: SectionName, data: Uint8Array): Uint8Array {
+  const content = data.subarray(0, data.length - trailerBytes);
+  const identity = identify(run, name, content.length);
+  const fault = trailerFault(data.subarray(content.length), identity, { crc32: crc32(content), digest: 0n });
+  if (fault !== undefined) throw damaged(run, name, fault);
+  return content;
+}
+
+function identify(run: VisualizeRun, { pass, task, section }: SectionName, bytes: number): SegmentIdentity {
+  return { layout: run.layoutDigest, plan: run.planDigest, pass, task, bucket: section, records: bytes };
+}
+
+function damaged(run: VisualizeRun, { pass, task, section }: SectionName, fault: string): WorkDamaged {
+  const { bucket, key } = run.packedObject(pass, task);
+  return new WorkDamaged(
+    `Section ${section} of s3://${bucket}/${key} must be written again (task ${task} of pass ${pass}): ${fault}.`,
+    { pass, tasks: [task], key },
+  );
+}
+
+/** Pieces as an upload takes them: all parts but the last have `partBytes`. */
+function cutParts(pieces: readonly Uint8Array[]): SettledPart[] {
+  const parts: SettledPart[] = [];
+  let [held, length]: [Uint8Array[], number] = [[], 0];
+  const flush = (): void => {
+    const bytes = held.length === 1 ? held[0]! : Buffer.concat(held);
+    parts.push({ bytes, crc32: crc32(bytes) });
+    [held, length] = [[], 0];
+  };
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      const taken = piece.subarray(at, at + partBytes - length);
+      held.push(taken);
+      length += taken.length;
+      at += taken.length;
+      if (length === partBytes) flush();
+    }
+  }
+  if (length > 0 || parts.length === 0) flush();
+  return parts;
+}
