@@ -262,6 +262,21 @@ export class NotInReadingOrder extends RiffleError {
   override readonly refusal = false;
 }
 
+/** No sparse autoencoder is where one was looked for, or one of its objects is not there. */
+export class SaeMissing extends RiffleError {
+  readonly code = 'SaeMissing';
+}
+
+/** The objects of a sparse autoencoder cannot be read, lie, contradict each other, or hold NaN or infinities. */
+export class SaeInvalid extends RiffleError {
+  readonly code = 'SaeInvalid';
+}
+
+/** A sparse autoencoder has an architecture, an option, a tensor or a dtype that riffle does not implement. */
+export class SaeUnsupported extends RiffleError {
+  readonly code = 'SaeUnsupported';
+}
+
 /** An error of riffle that was raised in another thread: the same to everyone who looks at its fields. */
 export class ForwardedError extends RiffleError {
   readonly code: string;

@@ -14,12 +14,22 @@ const limits = { depth: 8, values: 1_000_000 };
 
 const metadataName = '__metadata__';
 
-interface Tensor {
+/** One tensor of a safetensors file; `begin` and `end` count bytes from the end of the header. */
+export interface Tensor {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
+}
+
+/** What the header of a safetensors file says, checked against the file's length. */
+export interface SafetensorsHeader {
+  /** Where the data begins. */
+  readonly header: number;
+  /** In file order. */
+  readonly tensors: readonly Tensor[];
+  readonly metadata: ReadonlyMap<string, string>;
 }
 
 /**
@@ -49,25 +59,33 @@ export function safetensorsHeaderBytes(start: Uint8Array, objectBytes: number, w
 
 /**
  * Parses the header of a safetensors file and checks it against the object's length, as strictly as the reference
- * implementation: no holes, no overlaps, no bytes left over. On top of that all tensors share their first dimension
- * (the rows) and have dtypes of whole bytes.
+ * implementation: no holes, no overlaps, no bytes left over. On top of that no tensor is a scalar, and dtypes are of
+ * whole bytes.
  * @param bytes the object's first bytes, at least the whole header
  * @param objectBytes the object's length
  * @param where what is read, for messages
  * @throws ShardInvalid
  */
-export function parseSafetensorsHeader(bytes: Uint8Array, objectBytes: number, where: string): ShardHeader {
+export function parseSafetensorsTensors(bytes: Uint8Array, objectBytes: number, where: string): SafetensorsHeader {
   const header = safetensorsHeaderBytes(bytes, objectBytes, where);
   if (bytes.length < header) throw new RangeError(`${bytes.length} bytes given, and the header has ${header}`);
   const { members, metadata } = parseJson(bytes.subarray(lengthBytes, header), where);
 
   const tensors = members.map(([name, value]) => parseTensor(name, value, where));
+  if (tensors.length === 0) throw shardFault(where, 'its header names no tensor');
   // Stable: tensors without bytes keep the order in which the header names them.
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  const rows = tensors[0]?.shape[0];
-  if (rows === undefined) throw shardFault(where, 'its header names no tensor');
   checkCoverage(tensors, objectBytes - header, where);
+  return { header, tensors, metadata };
+}
 
+/**
+ * `parseSafetensorsTensors` for a shard: all tensors share their first dimension, the rows.
+ * @throws ShardInvalid
+ */
+export function parseSafetensorsHeader(bytes: Uint8Array, objectBytes: number, where: string): ShardHeader {
+  const { header, tensors, metadata } = parseSafetensorsTensors(bytes, objectBytes, where);
+  const rows = tensors[0]?.shape[0] ?? 0;
   const columns = tensors.map((tensor): Column => {
     if (tensor.shape[0] !== rows) {
       throw shardFault(

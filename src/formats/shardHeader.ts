@@ -49,7 +49,7 @@ function typeName({ dtype, shape }: Column): string {
 export function shardFault(where: string, what: string, cause?: unknown): ShardInvalid {
   return new ShardInvalid(
     `Shard ${where} cannot be used: ${what}. Write it again, or move it away from the prefix, and run riffle describe.`,
-    { shard: where },
+    { shard: where, reason: what },
     { cause },
   );
 }
