@@ -91,7 +91,7 @@ function quietPlain(product: u32, bias: u32, bound: u32): v128 {
 /**
  * Gated encoders: value = product · scale + bias, which fires iff value > 0 and product + gateBias > 0.
  *
- * @param gateBias address of float32 [width], like `scale` and `bias`; the rest as in `scanFirings`
+ * @param gateBias address of float32 [width], like `scale` (each ≥ 0) and `bias`; the rest as in `scanFirings`
  */
 export function scanGated(
   product: u32,
@@ -130,7 +130,7 @@ export function scanGated(
       const dot = load<f32>(line + place);
       const gate = dot + load<f32>(gateBias + place);
       const value = dot * load<f32>(scale + place) + load<f32>(bias + place);
-      if (!((gate <= 0 || value <= 0) && gate >= -f32.MAX_VALUE)) push(firstRow + row, first + f, value);
+      if (!((gate <= 0 || value <= 0) && dot >= -f32.MAX_VALUE)) push(firstRow + row, first + f, value);
     }
   }
   end(row, firings, state);
@@ -142,7 +142,7 @@ function quietGated(product: u32, gateBias: u32, scale: u32, bias: u32): v128 {
   const gates = f32x4.add(dots, v128.load(gateBias));
   const values = f32x4.add(f32x4.mul(dots, v128.load(scale)), v128.load(bias));
   const closed = v128.or(f32x4.le(gates, zero), f32x4.le(values, zero));
-  return v128.and(closed, f32x4.ge(gates, f32x4.splat(-f32.MAX_VALUE)));
+  return v128.and(closed, f32x4.ge(dots, f32x4.splat(-f32.MAX_VALUE)));
 }
 
 /**
