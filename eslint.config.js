@@ -45,7 +45,7 @@ export default defineConfig(
               message: 'Workflow code holds orchestration only: SDK clients belong to activities.',
             },
             {
-              regex: '^\\.\\./(storage|formats|sae|shuffle|verify|stack|cli)/',
+              regex: '^\\.\\./(dump|encoder|features|formats|pages|runs|sae|shuffle|storage|tokens|verify|visualize|stack|cli)/',
               allowTypeImports: true,
               message: 'Workflow code may import only types from the domain folders.',
             },

@@ -1,12 +1,14 @@
 /**
- * The loops that JavaScript is slow at, over records, random bits and the cells of the table, compiled to WebAssembly
- * (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them: src/memory,
- * src/shuffle/random.ts and src/shuffle/cellDraws.ts.
+ * The loops that JavaScript is slow at, over records, random bits, the cells of the table and activations, compiled to
+ * WebAssembly (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them:
+ * src/memory, src/shuffle/random.ts, src/shuffle/cellDraws.ts and src/encoder.
  */
 export { chachaBlocks } from './chacha';
+export { scanFirings, scanGated, scanTop } from './firings';
 export { drawCells, hypergeometric, smallestSaddleCell } from './hypergeometric';
 export { digestRecords, hashRecords } from './recordHash';
 export { inverseProbability } from './saddlePoint';
+export { cutoffsOfTop, offerTop } from './topFeatures';
 
 /** The first address behind the kernels' own data, a multiple of 16. The first KiB is free as well. */
 export function firstFree(): u32 {

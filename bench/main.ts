@@ -1,4 +1,5 @@
 import { draw } from './draw.js';
+import { encode } from './encode.js';
 import { hash } from './hash.js';
 import { memory } from './memory.js';
 import { prediction } from './prediction.js';
@@ -10,6 +11,7 @@ import { throttle } from './throttle.js';
 /** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
 const benches: Record<string, () => Promise<void>> = {
   draw,
+  encode,
   hash,
   memory,
   prediction,

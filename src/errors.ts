@@ -222,6 +222,22 @@ export class WorkerTooSmall extends RiffleError {
   override readonly refusal = false;
 }
 
+/** This machine cannot compute in the way that was asked for (CUDA). */
+export class ComputeUnavailable extends RiffleError {
+  readonly code = 'ComputeUnavailable';
+}
+
+/** Products on this machine differ in their bits from run to run, so that pages would depend on how work is cut. */
+export class ComputeUnreproducible extends RiffleError {
+  readonly code = 'ComputeUnreproducible';
+}
+
+/** An activation is too large for float32, or not a number; `row` and `feature` say which. */
+export class ActivationNotFinite extends RiffleError {
+  readonly code = 'ActivationNotFinite';
+  override readonly refusal = false;
+}
+
 /** A task got no further for a while, and its attempt was given up; another attempt may get through. */
 export class TaskStalled extends RiffleError {
   readonly code = 'TaskStalled';

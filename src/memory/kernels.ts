@@ -21,6 +21,65 @@ export interface Kernels {
   inverseProbability(goodIn: number, goodOut: number, badIn: number, badOut: number): number;
   hashRecords(records: number, count: number, width: number, hashes: number): void;
   digestRecords(records: number, count: number, width: number, digest: number): void;
+  scanFirings(
+    product: number,
+    stride: number,
+    width: number,
+    first: number,
+    firstRow: number,
+    rows: number,
+    bias: number,
+    bound: number,
+    firings: number,
+    capacity: number,
+    state: number,
+  ): void;
+  scanGated(
+    product: number,
+    stride: number,
+    width: number,
+    first: number,
+    firstRow: number,
+    rows: number,
+    gateBias: number,
+    scale: number,
+    bias: number,
+    firings: number,
+    capacity: number,
+    state: number,
+  ): void;
+  scanTop(
+    product: number,
+    stride: number,
+    width: number,
+    first: number,
+    firstRow: number,
+    rows: number,
+    bias: number,
+    norm: number,
+    base: number,
+    groupSize: number,
+    groups: number,
+    cutoffs: number,
+    firings: number,
+    capacity: number,
+    state: number,
+  ): void;
+  offerTop(
+    product: number,
+    stride: number,
+    width: number,
+    first: number,
+    rows: number,
+    bias: number,
+    norm: number,
+    groupSize: number,
+    groups: number,
+    kept: number,
+    sizes: number,
+    heaps: number,
+  ): number;
+  cutoffsOfTop(lists: number, kept: number, sizes: number, heaps: number, cutoffs: number): void;
 }
 
 /** The target that `scatter` skips. */

@@ -1,5 +1,6 @@
 import { Bank, largestBank } from './bank.js';
 import { nowhere } from './kernels.js';
+import type { Kernels } from './kernels.js';
 
 /** Records that are handled by one call of a kernel. */
 export const batchRecords = 65_536;
@@ -113,6 +114,16 @@ export class WorkMemory {
   /** `sum` and the hashes of `count` records of `width` bytes, which stand together, modulo 2^128. */
   addHashes(sum: bigint, records: number, count: number, width: number): bigint {
     return this.bankOf(records).addHashes(sum, records % 2 ** 32, count, width);
+  }
+
+  /**
+   * The kernels for work that stays in one bank, which know an address by its last 32 bits.
+   * @throws RangeError when the addresses lie in several banks
+   */
+  kernelsAt(...addresses: readonly number[]): Kernels {
+    const [bank, ...others] = addresses.map((address) => this.bankOf(address));
+    if (!bank || others.some((other) => other !== bank)) throw new RangeError('the addresses lie in several banks');
+    return bank.kernels;
   }
 
   private bankOf(address: number): Bank {
