@@ -122,6 +122,12 @@ describe('oracle: intervals', () => {
       [1, 1.125],
       [0, 1],
     ]);
+    // The first tenth ends amid the two ones; all other tenths go to 5 or above the bin of the maximum.
+    assert.deepEqual(bounds([1, 1, 5, 5, 5, 5, 5, 5, 5, 5], 'quantile'), [
+      [5, 5],
+      [1, 5],
+      [0, 1],
+    ]);
   });
 
   it('puts an edge into the interval above it, and the maximum into the highest', () => {
