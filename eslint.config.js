@@ -82,4 +82,14 @@ export default defineConfig(
     files: ['test/**/*.ts'],
     rules: { '@typescript-eslint/no-unused-expressions': 'off' },
   },
+  {
+    // The oracle checks the pipeline: an error in shared code would not show.
+    files: ['test/features/oracle/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '/src/', message: 'The oracle shares no code with the pipeline.' }] },
+      ],
+    },
+  },
 );
