@@ -56,11 +56,22 @@ export default defineConfig(
   },
   {
     // Domain code knows nothing of Temporal.
-    files: ['src/{storage,formats,shuffle,verify}/**/*.ts'],
+    files: ['src/{storage,formats,shuffle,verify,pages}/**/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
         { patterns: [{ regex: '^@temporalio/', message: 'Domain code knows nothing of Temporal.' }] },
+      ],
+    },
+  },
+  {
+    // The browser reads runs by the same code.
+    files: ['src/pages/**/*.ts'],
+    ignores: ['src/pages/{merge*,packPages,packVocabulary,packWriter,storedRunFiles}.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^(node:|@|\\.\\./(?!errors))', message: 'The feature browser imports this file.' }] },
       ],
     },
   },
