@@ -65,6 +65,17 @@ export default defineConfig(
     },
   },
   {
+    // The browser reads runs by the same code.
+    files: ['src/pages/**/*.ts'],
+    ignores: ['src/pages/{merge*,packPages,packVocabulary,packWriter,storedRunFiles}.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^(node:|@|\\.\\./(?!errors))', message: 'The feature browser imports this file.' }] },
+      ],
+    },
+  },
+  {
     // The permutation must not depend on the engine: ECMAScript leaves the last bits of these functions open.
     files: ['src/shuffle/**/*.ts'],
     rules: {

@@ -216,6 +216,33 @@ export class ShuffleUnfinished extends RiffleError {
   readonly code = 'ShuffleUnfinished';
 }
 
+/** The prefix holds no `run.json`: it is not (or not yet) the output of a visualize run. */
+export class RunMissing extends RiffleError {
+  readonly code = 'RunMissing';
+}
+
+/** `run.json` cannot be read, is of another version, or contradicts itself. */
+export class RunInvalid extends RiffleError {
+  readonly code = 'RunInvalid';
+}
+
+/** A file of a visualize run is missing, cut short or corrupt; `file` names it. */
+export class RunDamaged extends RiffleError {
+  readonly code = 'RunDamaged';
+  override readonly refusal = false;
+}
+
+/** The run has no page of this feature. */
+export class FeatureMissing extends RiffleError {
+  readonly code = 'FeatureMissing';
+}
+
+/** A web server answered a request for a range of a file with the whole file. */
+export class RangeIgnored extends RiffleError {
+  readonly code = 'RangeIgnored';
+  override readonly refusal = false;
+}
+
 /** A task needs more memory than a worker process may use at all. */
 export class WorkerTooSmall extends RiffleError {
   readonly code = 'WorkerTooSmall';

@@ -10,6 +10,7 @@ import { dev } from './dev.js';
 import { packageFolder } from '../packageFolder.js';
 import { loadEnvironment } from './environment.js';
 import { InvalidInput } from '../errors.js';
+import { featureCommand } from './feature.js';
 import { present } from './output.js';
 import type { Outcome } from './output.js';
 import { planCommand } from './plan.js';
@@ -98,6 +99,14 @@ program
   .option('--json', 'print JSON', false)
   .action((first: string, others: string[], { json }: { json: boolean }) =>
     finish(json, () => verifyCommand([first, ...others])),
+  );
+
+program
+  .command('feature <run> <index...>')
+  .description('print pages of features of a visualize run: 7, or 1,5,10-19')
+  .option('--json', 'print JSON, one page a line', false)
+  .action((run: string, indexes: string[], { json }: { json: boolean }) =>
+    finish(json, () => featureCommand(run, indexes)),
   );
 
 async function finish(json: boolean, command: () => Promise<Outcome>): Promise<void> {

@@ -4,6 +4,8 @@ import { RiffleError } from '../errors.js';
 export interface Outcome {
   /** For programs (`--json`). */
   readonly json: unknown;
+  /** For programs, where there may be several documents: one a line, printed as they are instead of `json`. */
+  readonly jsonLines?: readonly string[];
   /** For people. */
   readonly text: string;
   /** Exit code [0]. */
@@ -33,9 +35,8 @@ export function say(line: string): void {
 export async function present(json: boolean, command: () => Promise<Outcome>): Promise<number> {
   try {
     const outcome = await command();
-    process.stdout.write(
-      json ? `${JSON.stringify(outcome.json, undefined, 2)}\n` : outcome.text && `${outcome.text}\n`,
-    );
+    if (json) printJson(outcome);
+    else process.stdout.write(outcome.text && `${outcome.text}\n`);
     return outcome.exitCode ?? 0;
   } catch (error) {
     const { report, exitCode } = reportOf(error);
@@ -43,6 +44,11 @@ export async function present(json: boolean, command: () => Promise<Outcome>): P
     say(`riffle: ${report.message} [${report.code}]`);
     return exitCode;
   }
+}
+
+function printJson({ json, jsonLines }: Outcome): void {
+  if (jsonLines === undefined) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
+  else for (const line of jsonLines) process.stdout.write(line);
 }
 
 interface Report {
