@@ -16,7 +16,7 @@ export function textsOfBytes(tokens: readonly Uint8Array[]): string[] {
     let text = '';
     while (at < end) {
       const length = characterBytes(bytes, at);
-      text += length > 0 ? bytes.toString('utf8', at, at + length) : escaped(bytes[at]!);
+      text += length > 0 ? bytes.toString('utf8', at, at + length) : `\\x${bytes[at]!.toString(16)}`;
       at += Math.max(1, length);
     }
     texts.push(text);
@@ -27,11 +27,7 @@ export function textsOfBytes(tokens: readonly Uint8Array[]): string[] {
 /** Bytes of the character that begins at `at`; 0 where none does. */
 function characterBytes(bytes: Uint8Array, at: number): number {
   const lead = bytes[at]!;
-  const length = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  const length = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
   const character = bytes.subarray(at, at + length);
   return character.length === length && isUtf8(character) ? length : 0;
-}
-
-function escaped(byte: number): string {
-  return `\\x${byte.toString(16).padStart(2, '0')}`;
 }

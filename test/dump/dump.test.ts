@@ -152,7 +152,7 @@ describe('a dump', () => {
       Array.from({ length: 100 }, (_, i) => (2000 + i) % 128),
     );
     checkReadingOrder(dump, await readTokenRows(s3.store, dump, 0, dump.rows));
-    await assert.rejects(async () => openDump({ place, dataset }, { place, dataset }, 577), {
+    assert.throws(() => openDump({ place, dataset }, { place, dataset }, 577), {
       code: 'ColumnUnusable',
       message: /"activations" .* F16 \[576\] a record, but the SAE takes activations of \[577\]/,
     });
@@ -197,6 +197,16 @@ describe('a dump', () => {
       const dump = openDump(source, await made([tokens]), width);
       const documents = Array.from({ length: 20 }, (_, i) => 3 * Math.floor((13 + i) / contextLength));
       assert.deepEqual(await read(dump, 13, 33), { ...expected(13, 33), document: documents });
+      const together = await made(
+        [
+          column('activations', 'F16', [contextLength, width]),
+          column('tokens', 'I32', [contextLength], tokens.value),
+          ...perRecord,
+        ],
+        [3, 5],
+      );
+      const found = await read(openDump(together, together, width), 13, 33);
+      assert.deepEqual(found, { ...expected(13, 33), document: documents });
     });
 
     it('heads, and a dimension of one', async () => {
@@ -321,6 +331,7 @@ describe('a dump', () => {
       'a token of 32 bits': ['tokens', 'U32', 2n ** 31n, /Row 13 .* 2147483648 /],
       'a token of 40 bits': ['tokens', 'I64', 2n ** 40n, /Row 13 .* 1099511627776 /],
       'a position of 54 bits': ['position', 'U64', 2n ** 53n, /Row 13 .* 9007199254740992 .*±\(2\^53 - 1\)/],
+      'a context of 64 bits': ['context', 'U64', 2n ** 64n - 1n, /Row 13 .* 18446744073709552000 /],
       'a context far below zero': ['context', 'I64', -(2n ** 53n), /Row 13 .* -9007199254740992 /],
     };
     for (const [name, [role, dtype, value, message]] of Object.entries(values)) {
@@ -406,11 +417,18 @@ describe('a dump', () => {
       await assert.rejects(readTokenRows(s3.store, dump, 5, 10), { code: 'ObjectMissing' });
     });
 
-    it('when it is aborted, with the reason', async () => {
+    it('when it is aborted, with the reason, its requests too', async () => {
       const source = await made(all);
       const dump = openDump(source, source, width);
-      const signal = AbortSignal.abort(new Error('enough'));
-      await assert.rejects(readTokenRows(s3.store, dump, 0, rows, { signal }), /enough/);
+      const stop = new AbortController();
+      const store = override(s3.store, {
+        readInto: async (object, range, target, options) => {
+          stop.abort(new Error('enough'));
+          assert.ok(options?.signal?.aborted);
+          await s3.store.readInto(object, range, target, options);
+        },
+      });
+      await assert.rejects(readTokenRows(store, dump, 0, rows, { signal: stop.signal }), /enough/);
     });
   });
 });

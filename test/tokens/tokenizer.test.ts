@@ -194,7 +194,9 @@ describe('token text at the edges', () => {
   it('takes replacements to the letter', () => {
     const decoder = { type: 'Replace', pattern: { String: '.*' }, content: '$&$1$$' };
     assert.equal(openTokenizer(file(decoder, { 'a.*b': 0 }), 'x').textOf(0), 'a$&$1$$b');
+    // Byte tokens are text where no ByteFallback decodes them.
     const metaspace = { type: 'Metaspace', replacement: '_' };
+    assert.equal(openTokenizer(file(metaspace, { '<0x41>': 0 }), 'x').textOf(0), '<0x41>');
     assert.equal(openTokenizer(file(metaspace, { '_a_▁': 0 }), 'x').textOf(0), ' a ▁');
   });
 
