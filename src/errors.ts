@@ -336,3 +336,15 @@ export class ForwardedError extends RiffleError {
     this.refusal = refusal;
   }
 }
+
+/** Rows of activations that hold an infinity or no number. */
+export class RowsNotFinite extends RiffleError {
+  readonly code = 'RowsNotFinite';
+  override readonly refusal = false;
+}
+
+/** Nothing is left of a dataset when all exclusions are made. */
+export class NothingCounted extends RiffleError {
+  readonly code = 'NothingCounted';
+  override readonly refusal = false;
+}

@@ -121,6 +121,11 @@ export function streamFile(n: number): string {
 /** The pack that holds the bytes of all token ids. */
 export const vocabularyFile = 'tokens/vocabulary.bin';
 
+/** Whether a key, relative to a run's prefix, is one of the files above. */
+export function ownsPageFile(key: string): boolean {
+  return /^(?:run\.json|(?:pages|search|tokens)\/\d{5,}\.bin|tokens\/vocabulary\.bin|table\/\w+\.bin)$/.test(key);
+}
+
 function numbered(n: number): string {
   return `${String(n).padStart(5, '0')}.bin`;
 }

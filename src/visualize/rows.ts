@@ -1,46 +1,96 @@
-import { ActivationsNotFinite, ValueUnusable } from '../errors.js';
+import { RowsNotFinite } from '../errors.js';
 import { nonFiniteRows, readActivations, rowNorms } from '../dump/activationRows.js';
 import { checkReadingOrder, checkTokenIds, readTokenRows, type TokenRows } from '../dump/tokenRows.js';
 import type { Tokenizer } from '../tokens/tokenizer.js';
 import type { StageContext } from './taskContext.js';
 
-/** Rows that named in an error about activations that are not finite. */
+/** Rows that an error about activations names. */
 const namedRows = 10;
-/** Keys of rows are kept in 32 bits. */
-const keyLimit = 2 ** 32;
 
-/** Which tokens are left out by what they are and where they stand. */
-export class Exclusion {
+/** Consecutive rows of the dump, checked. */
+export interface Rows {
+  readonly tokens: TokenRows;
+  /** As they are stored, `dump.rowBytes` each; rows that are not finite hold zeros. */
+  readonly activations: Uint8Array;
+  /** A byte a row, 1 where it counts for nothing. */
+  readonly excluded: Uint8Array;
+}
+
+/** Reads rows and tells which are left out by what they are and where they stand. */
+export class RowReader {
   private readonly positions: ReadonlySet<number>;
-  private readonly tokens: ReadonlySet<number>;
-  private readonly normAbove: number | undefined;
+  private readonly excludedTokens: ReadonlySet<number>;
 
-  constructor({ run }: Pick<StageContext, 'run'>, tokenizer: Tokenizer) {
-    const { positions, tokens, normAbove } = run.layout.settings.exclude;
+  constructor(
+    private readonly context: StageContext,
+    private readonly tokenizer: Tokenizer,
+  ) {
+    const { positions, tokens } = context.run.layout.settings.exclude;
     this.positions = new Set(positions);
-    this.tokens = tokens === 'special' ? tokenizer.specialIds : new Set(tokens);
-    this.normAbove = normAbove;
+    this.excludedTokens = tokens === 'special' ? tokenizer.specialIds : new Set(tokens);
   }
 
   /**
-   * Marks the rows that count for nothing.
-   * @param activations of the rows, as they are stored
-   * @returns a byte a row, 1 where it is excluded
-   * @throws ActivationsNotFinite unless such rows are to be excluded
+   * Reads rows [first, first + count).
+   * @param activations memory for their activations
+   * @throws NotInReadingOrder, TokenUnknown, ValueUnusable; RowsNotFinite unless such rows are to be excluded
    */
-  mark({ run, dump }: StageContext, rows: TokenRows, activations: Uint8Array): Uint8Array {
+  async read(first: number, count: number, activations: Uint8Array): Promise<Rows> {
+    const { store, dump, signal, onBytes } = this.context;
+    const [tokens] = await Promise.all([
+      this.readTokens(first, count),
+      readActivations(store, dump, first, count, activations, { signal, onBytes }),
+    ]);
+    return { tokens, activations, excluded: this.mark(tokens, activations) };
+  }
+
+  /** The tokens alone. The row before the first is read, too: a context may begin before it. */
+  async readTokens(first: number, count: number): Promise<TokenRows> {
+    const { store, dump, signal, onBytes } = this.context;
+    const before = first > 0 ? 1 : 0;
+    const read = await readTokenRows(store, dump, first - before, count + before, { signal, onBytes });
+    checkReadingOrder(dump, read);
+    const rest = (values: Float64Array | null): Float64Array | null => values && values.subarray(before);
+    const tokens = {
+      first,
+      tokens: read.tokens.subarray(before),
+      context: rest(read.context),
+      position: rest(read.position),
+      document: rest(read.document),
+    };
+    checkTokenIds(dump, tokens, this.tokenizer);
+    return tokens;
+  }
+
+  private mark(rows: TokenRows, activations: Uint8Array): Uint8Array {
+    const { run, dump } = this.context;
+    const { nonFinite, exclude } = run.layout.settings;
     const excluded = new Uint8Array(rows.tokens.length);
+    for (let i = 0; i < excluded.length; i++) {
+      if (this.excludedTokens.has(rows.tokens[i]!)) excluded[i] = 1;
+      else if (rows.position && this.positions.has(rows.position[i]!)) excluded[i] = 1;
+    }
     const stored = { bytes: activations, dtype: dump.dtype, width: dump.width };
     const bad = nonFiniteRows(stored);
-    if (bad.length > 0 && run.layout.settings.nonFinite === 'error') throw notFinite(dump.where, rows, bad);
-    for (const row of bad) excluded[row] = 1;
-    for (let i = 0; i < excluded.length; i++) {
-      if (this.tokens.has(rows.tokens[i]!) || this.positions.has(rows.position?.[i] ?? -1)) excluded[i] = 1;
+    if (bad.length > 0 && nonFinite === 'error') throw notFinite(dump.where, rows, bad);
+    for (const row of bad) {
+      excluded[row] = 1;
+      // Such a row fires nowhere; what an encoder makes of it must not matter.
+      activations.fill(0, row * dump.rowBytes, (row + 1) * dump.rowBytes);
     }
-    if (this.normAbove !== undefined) {
-      const limit = this.normAbove;
-      rowNorms(stored).forEach((norm, i) => norm > limit && (excluded[i] = 1));
-    }
+    const limit = exclude.normAbove;
+    if (limit !== undefined) rowNorms(stored).forEach((norm, row) => norm > limit && (excluded[row] = 1));
     return excluded;
   }
+}
+
+function notFinite(where: string, { first, tokens }: TokenRows, bad: readonly number[]): RowsNotFinite {
+  const rows = bad.map((row) => first + row);
+  const shown = rows.slice(0, namedRows).join(', ');
+  return new RowsNotFinite(
+    `${rows.length} of the rows ${first} to ${first + tokens.length - 1} of ${where} hold activations that are infinite ` +
+      `or not a number: ${shown}${rows.length > namedRows ? ' …' : ''}. Write these activations anew, or leave such rows ` +
+      'out with "nonFinite": "exclude".',
+    { rows: rows.slice(0, namedRows), total: rows.length },
+  );
 }

@@ -3,7 +3,7 @@ import { ObjectChanged, ObjectMissing, WorkDamaged } from '../errors.js';
 import { encodeTrailer, trailerBytes, trailerFault } from '../runs/segment.js';
 import type { SegmentIdentity } from '../runs/segment.js';
 import { partBytes } from '../storage/objectStore.js';
-import type { ObjectLocation, ObjectStore, SettledPart } from '../storage/objectStore.js';
+import type { ObjectStore, SettledPart } from '../storage/objectStore.js';
 import { combineCrc32 } from '../storage/crc32.js';
 import type { WrittenObject } from '../runs/checkpoint.js';
 import type { VisualizeRun } from './run.js';

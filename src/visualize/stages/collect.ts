@@ -1,0 +1,17 @@
+import { ValueUnusable } from '../../errors.js';
+import { Collector } from '../../features/collector.js';
+import { encodeBlock } from '../../features/collectedFormat.js';
+import { hashSeed } from '../../features/rowHash.js';
+import type { FeatureRange } from '../../pages/featureSet.js';
+import type { TaskReport } from '../../runs/checkpoint.js';
+import { Bitmap } from '../bitmap.js';
+import { shardRows } from '../cut.js';
+import { BlockEncoder } from '../blockEncoder.js';
+import { exampleSettings } from '../exampleSettings.js';
+import { collectMemory } from '../memoryNeeds.js';
+import { passes } from '../run.js';
+import { RowReader, type Rows } from '../rows.js';
+import { writeSections, type } from '../sections.js';
+import { tokenizerOf } from '../sources.js';
+import type { StageContext } from '../taskContext.js';
+import { reportOf } from './report.js';
