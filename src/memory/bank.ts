@@ -42,9 +42,14 @@ export class Bank {
     return address;
   }
 
-  /** Forgets all that was taken. */
-  release(): void {
-    this.used = this.kernels.firstFree();
+  /** Bytes that are taken. */
+  get taken(): number {
+    return this.used;
+  }
+
+  /** Forgets all that was taken, but the first `kept` bytes. */
+  release(kept = this.kernels.firstFree()): void {
+    this.used = kept;
   }
 
   view(address: number, length: number): Uint8Array {

@@ -39,6 +39,22 @@ export class WorkMemory {
     this.take(batchRecords * 4);
   }
 
+  /** How much is taken, for `rewind`. */
+  mark(): readonly number[] {
+    return this.banks.map((bank) => bank.taken);
+  }
+
+  /** Forgets what was taken since the mark. */
+  rewind(mark: readonly number[]): void {
+    this.banks.forEach((bank, index) => bank.release(mark[index]));
+    this.current = mark.length - 1;
+  }
+
+  /** For work that takes memory of its own, in one bank. */
+  get firstBank(): Bank {
+    return this.banks[0]!;
+  }
+
   /**
    * Address of `length` bytes that lie together, with any content. It makes earlier views void, so a task first takes all
    * its memory.

@@ -36,6 +36,8 @@ export interface Layout {
   readonly activations: readonly SourceShard[];
   readonly tokens?: readonly SourceShard[];
   readonly sae: SaeDescription;
+  /** Factor on the SAE's input that the user gave. */
+  readonly inputScale?: number;
   readonly tokenizer: SourceObject;
   readonly unembedding?: SourceObject;
   readonly labels?: SourceObject;
@@ -58,7 +60,7 @@ export function layoutDigest(layout: Layout): string {
 
 /** What differs between two layouts, for people; undefined where nothing does. */
 export function layoutDifference(stored: Layout, wanted: Layout): string | undefined {
-  for (const name of ['algorithm', 'compute'] as const) {
+  for (const name of ['algorithm', 'compute', 'inputScale'] as const) {
     if (stored[name] !== wanted[name]) return `${name} is ${stored[name]} there and ${wanted[name]} now`;
   }
   for (const name of Object.keys(wanted.settings) as (keyof Settings)[]) {

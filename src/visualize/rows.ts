@@ -10,10 +10,12 @@ const namedRows = 10;
 /** Consecutive rows of the dump, checked. */
 export interface Rows {
   readonly tokens: TokenRows;
-  /** As they are stored, `dump.rowBytes` each; rows that are not finite hold zeros. */
+  /** As they are stored, `dump.rowBytes` each. */
   readonly activations: Uint8Array;
   /** A byte a row, 1 where it counts for nothing. */
   readonly excluded: Uint8Array;
+  /** Runs [from, to) of rows that an encoder may see: all but those that hold no finite numbers, which never fire. */
+  readonly finite: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** Reads rows and tells which are left out by what they are and where they stand. */
@@ -36,12 +38,19 @@ export class RowReader {
    * @throws NotInReadingOrder, TokenUnknown, ValueUnusable; RowsNotFinite unless such rows are to be excluded
    */
   async read(first: number, count: number, activations: Uint8Array): Promise<Rows> {
-    const { store, dump, signal, onBytes } = this.context;
+    const { store, dump, run, signal, onBytes } = this.context;
     const [tokens] = await Promise.all([
       this.readTokens(first, count),
       readActivations(store, dump, first, count, activations, { signal, onBytes }),
     ]);
-    return { tokens, activations, excluded: this.mark(tokens, activations) };
+    const stored = { bytes: activations, dtype: dump.dtype, width: dump.width };
+    const bad = nonFiniteRows(stored);
+    if (bad.length > 0 && run.layout.settings.nonFinite === 'error') throw notFinite(dump.where, tokens, bad);
+    const excluded = this.mark(tokens);
+    for (const row of bad) excluded[row] = 1;
+    const limit = run.layout.settings.exclude.normAbove;
+    if (limit !== undefined) rowNorms(stored).forEach((norm, row) => norm > limit && (excluded[row] = 1));
+    return { tokens, activations, excluded, finite: runsWithout(bad, count) };
   }
 
   /** The tokens alone. The row before the first is read, too: a context may begin before it. */
@@ -62,26 +71,21 @@ export class RowReader {
     return tokens;
   }
 
-  private mark(rows: TokenRows, activations: Uint8Array): Uint8Array {
-    const { run, dump } = this.context;
-    const { nonFinite, exclude } = run.layout.settings;
-    const excluded = new Uint8Array(rows.tokens.length);
+  /** Those that tokens and positions exclude. */
+  private mark({ tokens, position }: TokenRows): Uint8Array {
+    const excluded = new Uint8Array(tokens.length);
     for (let i = 0; i < excluded.length; i++) {
-      if (this.excludedTokens.has(rows.tokens[i]!)) excluded[i] = 1;
-      else if (rows.position && this.positions.has(rows.position[i]!)) excluded[i] = 1;
+      if (this.excludedTokens.has(tokens[i]!) || (position && this.positions.has(position[i]!))) excluded[i] = 1;
     }
-    const stored = { bytes: activations, dtype: dump.dtype, width: dump.width };
-    const bad = nonFiniteRows(stored);
-    if (bad.length > 0 && nonFinite === 'error') throw notFinite(dump.where, rows, bad);
-    for (const row of bad) {
-      excluded[row] = 1;
-      // Such a row fires nowhere; what an encoder makes of it must not matter.
-      activations.fill(0, row * dump.rowBytes, (row + 1) * dump.rowBytes);
-    }
-    const limit = exclude.normAbove;
-    if (limit !== undefined) rowNorms(stored).forEach((norm, row) => norm > limit && (excluded[row] = 1));
     return excluded;
   }
+}
+
+/** The runs of [0, count) between some rows, which ascend. */
+function runsWithout(rows: readonly number[], count: number): { from: number; to: number }[] {
+  return [-1, ...rows]
+    .map((row, index) => ({ from: row + 1, to: rows[index] ?? count }))
+    .filter(({ from, to }) => from < to);
 }
 
 function notFinite(where: string, { first, tokens }: TokenRows, bad: readonly number[]): RowsNotFinite {

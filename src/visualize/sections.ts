@@ -25,6 +25,7 @@ export function sectionBytes(content: number): number {
  * Writes a task's packed object: sections one after the other, each with the trailer that a shuffle's segments have. A
  * section counts as so many records of one byte.
  * @param sections bytes of each section, in pieces
+ * @param rest what follows them, which proves itself
  */
 export async function writeSections(
   store: ObjectStore,
@@ -33,6 +34,7 @@ export async function writeSections(
   task: number,
   sections: readonly (readonly Uint8Array[])[],
   signal: AbortSignal,
+  rest: readonly Uint8Array[] = [],
 ): Promise<WrittenObject> {
   const pieces = sections.flatMap((section, index) => {
     let [bytes, crc] = [0, 0];
@@ -42,6 +44,7 @@ export async function writeSections(
     }
     return [...section, encodeTrailer(identify(run, { pass, task, section: index }, bytes), { crc32: crc, digest: 0n })];
   });
+  pieces.push(...rest);
   const location = run.packedObject(pass, task);
   signal.throwIfAborted();
   const { etag } = await store.put(location, cutParts(pieces), { signal });

@@ -1,17 +1,103 @@
 import { ValueUnusable } from '../../errors.js';
-import { Collector } from '../../features/collector.js';
 import { encodeBlock } from '../../features/collectedFormat.js';
+import { Collector } from '../../features/collector.js';
 import { hashSeed } from '../../features/rowHash.js';
-import type { FeatureRange } from '../../pages/featureSet.js';
+import type { TopFeatures } from '../../encoder/topFeatures.js';
 import type { TaskReport } from '../../runs/checkpoint.js';
 import { Bitmap } from '../bitmap.js';
+import { hullOf, openBlockEncoder } from '../blockEncoder.js';
 import { shardRows } from '../cut.js';
-import { BlockEncoder } from '../blockEncoder.js';
+import { CutOffs } from '../cutOffs.js';
 import { exampleSettings } from '../exampleSettings.js';
-import { collectMemory } from '../memoryNeeds.js';
+import { batchRows, collectBytes, tileFirings } from '../memoryNeeds.js';
 import { passes } from '../run.js';
 import { RowReader, type Rows } from '../rows.js';
-import { writeSections, type } from '../sections.js';
+import { writeSections } from '../sections.js';
 import { tokenizerOf } from '../sources.js';
 import type { StageContext } from '../taskContext.js';
 import { reportOf } from './report.js';
+
+/** Stage 1: the statistics of a feature block over a token shard. */
+export async function collect(context: StageContext, task: number): Promise<TaskReport> {
+  const { run, dump, store, memory, signal, pause } = context;
+  const { block, shard } = run.collectPart(task);
+  const { first, end } = shardRows(dump.rows, run.plan.tokenShards, shard);
+  const wanted = run.featuresIn(run.blocks[block]!);
+  if (wanted.length === 0 || first === end) return reportOf(passes.collect, task, 0, []);
+  const range = hullOf(wanted);
+  const settings = exampleSettings(run.layout.settings);
+  const seed = hashSeed(run.layout.settings.seed);
+  const features = { first: range.from, count: range.to - range.from };
+  await context.reserve(collectBytes(run, features.count, end - first));
+
+  memory.reset();
+  const rowsAtOnce = batchRows(dump.rowBytes);
+  const activations = memory.take(rowsAtOnce * dump.rowBytes);
+  const tile = { keys: memory.take(4 * rowsAtOnce), ids: memory.take(4 * rowsAtOnce), excluded: memory.take(rowsAtOnce) };
+  const cutOffs = run.needsCutOffs ? await CutOffs.open(context, rowsAtOnce) : undefined;
+  const encoder = await openBlockEncoder(context, block, range);
+  const collector = new Collector(memory.firstBank, features, first, settings, seed, tileFirings);
+  const reader = new RowReader(context, await tokenizerOf(store, run, context.uris, signal));
+  const excluded = new Bitmap(first, end - first);
+  try {
+    for (let at = first; at < end; at += rowsAtOnce) {
+      const count = Math.min(rowsAtOnce, end - at);
+      const rows = await reader.read(at, count, memory.view(activations, count * dump.rowBytes));
+      rows.excluded.forEach((mark, row) => mark === 1 && excluded.add(at + row));
+      placeRows(context, rows, tile);
+      for (const { from, to } of rows.finite) {
+        const batch = {
+          bytes: memory.view(activations + from * dump.rowBytes, (to - from) * dump.rowBytes),
+          count: to - from,
+          firstRow: at + from,
+        };
+        const top: TopFeatures | undefined = await cutOffs?.of(at + from, to - from);
+        const place = {
+          firstRow: at + from,
+          keys: settings.distinct === 'none' ? 0 : tile.keys + 4 * from,
+          ids: tile.ids + 4 * from,
+          excluded: tile.excluded + from,
+        };
+        await encoder.encode(batch, (firings) => collector.collect(place, firings), top);
+        await pause();
+      }
+    }
+  } finally {
+    await encoder.close();
+  }
+  const statistics: Uint8Array[] = [];
+  for await (const piece of encodeBlock(features, collector.states(), settings, seed)) {
+    statistics.push(piece);
+    if (statistics.length % 1024 === 0) await pause();
+  }
+  const wrote = await writeSections(store, run, passes.collect, task, [[excluded.bytes]], signal, statistics);
+  context.onBytes(wrote.bytes);
+  return reportOf(passes.collect, task, end - first, [wrote]);
+}
+
+/** Puts keys, ids and exclusions where the collector finds them. */
+function placeRows(
+  { run, dump, memory }: StageContext,
+  { tokens, excluded }: Rows,
+  tile: { readonly keys: number; readonly ids: number; readonly excluded: number },
+): void {
+  const { distinct } = run.layout.settings.examples;
+  const words = (address: number): Uint32Array => {
+    const bytes = memory.view(address, 4 * excluded.length);
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, excluded.length);
+  };
+  words(tile.ids).set(tokens.tokens);
+  memory.view(tile.excluded, excluded.length).set(excluded);
+  if (distinct === 'none') return;
+  const keys = tokens[distinct]!;
+  const misfit = keys.findIndex((key) => !(key >= 0 && key < 2 ** 32));
+  if (misfit >= 0) {
+    const row = tokens.first + misfit;
+    throw new ValueUnusable(
+      `Row ${row} of ${dump.where} has ${distinct} ${keys[misfit]}, but examples of distinct ${distinct}s need numbers ` +
+        `from 0 to 2^32 - 1: renumber them, or set examples.distinct to "none".`,
+      { row, value: keys[misfit] },
+    );
+  }
+  words(tile.keys).set(keys);
+}
