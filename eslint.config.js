@@ -45,7 +45,7 @@ export default defineConfig(
               message: 'Workflow code holds orchestration only: SDK clients belong to activities.',
             },
             {
-              regex: '^\\.\\./(storage|formats|shuffle|verify|stack|cli)/',
+              regex: '^\\.\\./(storage|formats|shuffle|features|verify|stack|cli)/',
               allowTypeImports: true,
               message: 'Workflow code may import only types from the domain folders.',
             },
@@ -56,7 +56,7 @@ export default defineConfig(
   },
   {
     // Domain code knows nothing of Temporal.
-    files: ['src/{storage,formats,shuffle,verify}/**/*.ts'],
+    files: ['src/{storage,formats,shuffle,features,verify}/**/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
@@ -65,15 +65,15 @@ export default defineConfig(
     },
   },
   {
-    // The permutation must not depend on the engine: ECMAScript leaves the last bits of these functions open.
-    files: ['src/shuffle/**/*.ts'],
+    // Permutations and pages must not depend on the engine: ECMAScript leaves the last bits of these functions open.
+    files: ['src/{shuffle,features}/**/*.ts'],
     rules: {
       'no-restricted-properties': [
         'error',
         ...inexactMath.map((property) => ({
           object: 'Math',
           property,
-          message: 'Its last bits differ between engines: the permutation uses + - * / and sqrt only.',
+          message: 'Its last bits differ between engines: permutations and pages use + - * / and sqrt only.',
         })),
       ],
     },

@@ -1,11 +1,13 @@
 /**
- * The loops that JavaScript is slow at, over records, random bits and the cells of the table, compiled to WebAssembly
- * (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them: src/memory,
- * src/shuffle/random.ts and src/shuffle/cellDraws.ts.
+ * The loops that JavaScript is slow at, over records, random bits, the cells of the table and firing tokens, compiled to
+ * WebAssembly (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them:
+ * src/memory, src/shuffle/random.ts, src/shuffle/cellDraws.ts, src/features/collector.ts and src/features/rowHash.ts.
  */
 export { chachaBlocks } from './chacha';
+export { addRoom, collectFirings, prepareCollector, sortFirings } from './collector';
 export { drawCells, hypergeometric, smallestSaddleCell } from './hypergeometric';
 export { digestRecords, hashRecords } from './recordHash';
+export { hashRows } from './rowHash';
 export { inverseProbability } from './saddlePoint';
 
 /** The first address behind the kernels' own data, a multiple of 16. The first KiB is free as well. */

@@ -2,6 +2,7 @@ import { draw } from './draw.js';
 import { hash } from './hash.js';
 import { memory } from './memory.js';
 import { prediction } from './prediction.js';
+import { select } from './select.js';
 import { shares } from './shares.js';
 import { shuffle } from './shuffle.js';
 import { tasks } from './tasks.js';
@@ -13,6 +14,7 @@ const benches: Record<string, () => Promise<void>> = {
   hash,
   memory,
   prediction,
+  select,
   shares,
   shuffle,
   tasks,

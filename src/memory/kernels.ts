@@ -21,6 +21,32 @@ export interface Kernels {
   inverseProbability(goodIn: number, goodOut: number, badIn: number, badOut: number): number;
   hashRecords(records: number, count: number, width: number, hashes: number): void;
   digestRecords(records: number, count: number, width: number, digest: number): void;
+  hashRows(feature: number, rows: number, count: number, seed: bigint): void;
+  prepareCollector(
+    collector: number,
+    seed: bigint,
+    firstRow: bigint,
+    firstFeature: number,
+    features: number,
+    top: number,
+    sample: number,
+    perInterval: number,
+    separateOctaves: number,
+    records: number,
+    recordBytes: number,
+    ends: number,
+    sorted: number,
+  ): void;
+  addRoom(collector: number, start: number, end: number): void;
+  sortFirings(
+    collector: number,
+    rows: number,
+    features: number,
+    activations: number,
+    count: number,
+    excluded: number,
+  ): void;
+  collectFirings(collector: number, from: number, tileRow: number, keys: number, ids: number): number;
 }
 
 /** The target that `scatter` skips. */
