@@ -5,8 +5,15 @@
  */
 export { chachaBlocks } from './chacha';
 export { scanFirings, scanGated, scanTop } from './firings';
+ * The loops that JavaScript is slow at, over records, random bits, the cells of the table and firing tokens, compiled to
+ * WebAssembly (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them:
+ * src/memory, src/shuffle/random.ts, src/shuffle/cellDraws.ts, src/features/collector.ts and src/features/rowHash.ts.
+ */
+export { chachaBlocks } from './chacha';
+export { addRoom, collectFirings, prepareCollector, sortFirings } from './collector';
 export { drawCells, hypergeometric, smallestSaddleCell } from './hypergeometric';
 export { digestRecords, hashRecords } from './recordHash';
+export { hashRows } from './rowHash';
 export { inverseProbability } from './saddlePoint';
 export { cutoffsOfTop, offerTop } from './topFeatures';
 

@@ -1,6 +1,7 @@
 /**
- * XXH3_128bits (xxHash 0.8, Yann Collet) with seed 0 and the default secret, as its specification describes it:
- * https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md. Words are little-endian, as WebAssembly's are.
+ * XXH3_128bits (xxHash 0.8, Yann Collet) with seed 0 and the default secret, and XXH3_64bits of short inputs with any
+ * seed, as its specification describes them: https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md. Words are
+ * little-endian, as WebAssembly's are.
  */
 import { foldedProduct, highProduct } from './wideProduct';
 
@@ -85,6 +86,13 @@ function hash9To16(input: u32, length: u32): void {
   low ^= bswap<u64>(high);
   hashLow = avalanche(low * prime64x2);
   hashHigh = avalanche(highProduct(low, prime64x2) + high * prime64x2);
+}
+
+/** XXH3_64bits of 9 to 16 bytes, given as the first eight of them and the last eight. */
+export function shortHash64(first: u64, last: u64, length: u64, seed: u64): u64 {
+  const low = ((load<u64>(secret, 24) ^ load<u64>(secret, 32)) + seed) ^ first;
+  const high = ((load<u64>(secret, 40) ^ load<u64>(secret, 48)) - seed) ^ last;
+  return avalanche(length + bswap<u64>(low) + high + foldedProduct(low, high));
 }
 
 function hash17To128(input: u32, length: u32): void {

@@ -3,6 +3,7 @@ import { encode } from './encode.js';
 import { hash } from './hash.js';
 import { memory } from './memory.js';
 import { prediction } from './prediction.js';
+import { select } from './select.js';
 import { shares } from './shares.js';
 import { shuffle } from './shuffle.js';
 import { tasks } from './tasks.js';
@@ -15,6 +16,7 @@ const benches: Record<string, () => Promise<void>> = {
   hash,
   memory,
   prediction,
+  select,
   shares,
   shuffle,
   tasks,

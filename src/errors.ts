@@ -178,6 +178,12 @@ export class WorkDamaged extends RiffleError {
   override readonly refusal = false;
 }
 
+/** Collected statistics of features are truncated, corrupt, or of another run; their task must be done again. */
+export class CollectedDamaged extends RiffleError {
+  readonly code = 'CollectedDamaged';
+  override readonly refusal = false;
+}
+
 /** Counts or multiset digests of two passes differ: records were lost, doubled or altered. */
 export class RecordsUnaccounted extends RiffleError {
   readonly code = 'RecordsUnaccounted';

@@ -80,6 +80,32 @@ export interface Kernels {
     heaps: number,
   ): number;
   cutoffsOfTop(lists: number, kept: number, sizes: number, heaps: number, cutoffs: number): void;
+  hashRows(feature: number, rows: number, count: number, seed: bigint): void;
+  prepareCollector(
+    collector: number,
+    seed: bigint,
+    firstRow: bigint,
+    firstFeature: number,
+    features: number,
+    top: number,
+    sample: number,
+    perInterval: number,
+    separateOctaves: number,
+    records: number,
+    recordBytes: number,
+    ends: number,
+    sorted: number,
+  ): void;
+  addRoom(collector: number, start: number, end: number): void;
+  sortFirings(
+    collector: number,
+    rows: number,
+    features: number,
+    activations: number,
+    count: number,
+    excluded: number,
+  ): void;
+  collectFirings(collector: number, from: number, tileRow: number, keys: number, ids: number): number;
 }
 
 /** The target that `scatter` skips. */

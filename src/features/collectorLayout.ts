@@ -1,0 +1,125 @@
+/** How statistics lie in the collector's memory: what assembly/collector.ts and assembly/tokenList.ts write. */
+import type { Bank } from '../memory/bank.js';
+import { binsPerOctave } from './bins.js';
+import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
+import { separateOctaves } from './settings.js';
+import type { ExampleSettings } from './settings.js';
+
+export const collectorBytes = 80;
+/** A place in the sorted list of a tile. */
+export const firingBytes = 8;
+const featureBytes = 8;
+const tokenBytes = 24;
+const octaveBytes = 24 + 8 * binsPerOctave;
+
+/** Words of a token in a list; two words of rank come first. */
+const tokenWords = { row: 2, key: 3, id: 4, activation: 5, all: tokenBytes / 4 } as const;
+/** Words of an octave. */
+const octaveWords = { significands: 0, next: 2, exponent: 3, lists: 4, counts: 6 } as const;
+
+/** Octaves that a record has room for; the others stand elsewhere. */
+const slots = 16;
+/** Other octaves that there is room for from the start, for each feature on average. */
+const expectedOthers = 4;
+/** Exponents of finite floats. */
+const allOctaves = 255;
+
+/**
+ * Bytes of a collector's memory for each feature of its block, whatever the number of tokens. Where features have more
+ * than 20 octaves on average it grows: by 88 bytes for each more, with quantile edges by 192 · perInterval in addition.
+ */
+export function bytesPerFeature(settings: ExampleSettings): number {
+  return recordBytes(settings) + roomBytes(settings) + 4;
+}
+
+/** Bytes that lie together for each feature: lists, octaves and their bin lists. */
+export function recordBytes(settings: ExampleSettings): number {
+  const { top, sample, perInterval } = settings;
+  const withLists = Math.min(separateOctaves(settings), slots);
+  return (
+    featureBytes + (perInterval + top + sample) * tokenBytes + slots * octaveBytes + withLists * listBytes(settings)
+  );
+}
+
+/** Bytes for octaves outside the record, on average. */
+export function roomBytes(settings: ExampleSettings): number {
+  return expectedOthers * chainedBytes(settings);
+}
+
+/** Bytes that the kernel wants to find free, beyond those: for a feature that fires in all octaves at once. */
+export function reserveBytes(settings: ExampleSettings): number {
+  return allOctaves * chainedBytes(settings);
+}
+
+function chainedBytes(settings: ExampleSettings): number {
+  return octaveBytes + (separateOctaves(settings) > slots ? listBytes(settings) : 0);
+}
+
+/** Bytes of the bin lists of an octave. */
+function listBytes({ perInterval }: ExampleSettings): number {
+  return binsPerOctave * perInterval * tokenBytes;
+}
+
+/** What the memory holds of a feature. @param record address of its record */
+export function readFeature(
+  bank: Bank,
+  record: number,
+  feature: number,
+  firstRow: number,
+  settings: ExampleSettings,
+): FeatureState {
+  const { top, sample, perInterval } = settings;
+  const octaves: OctaveCounts[] = [];
+  const listsAt = record + featureBytes;
+  const slotsAt = listsAt + (perInterval + top + sample) * tokenBytes;
+  const lists = [wordsAt(bank, listsAt, slotsAt - listsAt)];
+  for (let slot = slotsAt; slot < slotsAt + slots * octaveBytes; slot += octaveBytes) {
+    for (let address = slot; address !== 0;) {
+      const words = wordsAt(bank, address, octaveBytes);
+      const significands =
+        BigInt(words[octaveWords.significands]!) + (BigInt(words[octaveWords.significands + 1]!) << 32n);
+      if (significands === 0n) break;
+      const counts = Array.from(words.subarray(octaveWords.counts, octaveWords.counts + binsPerOctave));
+      octaves.push({ exponent: words[octaveWords.exponent]!, significands, counts });
+      const bins = words[octaveWords.lists]!;
+      if (bins !== 0) lists.push(wordsAt(bank, bins, listBytes(settings)));
+      address = words[octaveWords.next]!;
+    }
+  }
+  return {
+    feature,
+    excludedFiring: wordsAt(bank, record, featureBytes)[0]!,
+    octaves: octaves.sort((a, b) => b.exponent - a.exponent),
+    tokens: uniteLists(lists, firstRow, settings.distinct === 'none'),
+  };
+}
+
+/** The tokens of several lists by row, each once. */
+function uniteLists(lists: readonly Uint32Array[], firstRow: number, ownKeys: boolean): FiringTokens {
+  const words = new Uint32Array(lists.reduce((sum, list) => sum + list.length, 0));
+  let filled = 0;
+  for (const list of lists) {
+    words.set(list, filled);
+    filled += list.length;
+  }
+  // Row and place in one number below 2^53, so that plain numbers are sorted.
+  const places: number[] = [];
+  for (let at = 0; at < words.length; at += tokenWords.all) {
+    if (words[at + tokenWords.activation] !== 0) places.push(words[at + tokenWords.row]! * 2 ** 21 + at);
+  }
+  const sorted = Float64Array.from(places).sort();
+  const rowOf = (place: number): number => Math.floor(place / 2 ** 21);
+  const once = sorted.filter((place, i) => i === 0 || rowOf(place) !== rowOf(sorted[i - 1]!));
+  const field = (word: number) => (place: number) => words[(place % 2 ** 21) + word]!;
+  const rows = once.map((place) => firstRow + rowOf(place));
+  return {
+    rows,
+    keys: ownKeys ? rows : once.map(field(tokenWords.key)),
+    ids: Uint32Array.from(once, field(tokenWords.id)),
+    activations: new Float32Array(Uint32Array.from(once, field(tokenWords.activation)).buffer),
+  };
+}
+
+function wordsAt(bank: Bank, address: number, bytes: number): Uint32Array {
+  return new Uint32Array(bank.view(address, bytes).buffer, address, bytes / 4);
+}

@@ -1,0 +1,109 @@
+import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
+import { takeTokens } from './featureState.js';
+import { keepTokens } from './kept.js';
+import type { RowHash } from './rowHash.js';
+import type { ExampleSettings } from './settings.js';
+
+/**
+ * What is known of a feature when all is known that these states know, of disjoint sets of rows: counts add, and of the
+ * union of tokens those are kept that a collector of all rows would have kept.
+ * @param states of one feature, at least one, collected with the same settings and seed
+ */
+export function mergeStates(
+  states: readonly [FeatureState, ...FeatureState[]],
+  settings: ExampleSettings,
+  rowHash: RowHash,
+): FeatureState {
+  const { feature } = states[0];
+  return {
+    feature,
+    excludedFiring: states.reduce((sum, { excludedFiring }) => sum + excludedFiring, 0),
+    octaves: mergeOctaves(states.flatMap(({ octaves }) => octaves)),
+    tokens: keepTokens(feature, uniteTokens(states.map(({ tokens }) => tokens)), settings, rowHash),
+  };
+}
+
+/**
+ * Merges blocks of states feature by feature, so that one state of each is held at a time.
+ * @param blocks of the same features, each with other rows
+ */
+export async function* mergeBlocks(
+  blocks: readonly AsyncIterable<FeatureState>[],
+  settings: ExampleSettings,
+  rowHash: RowHash,
+): AsyncGenerator<FeatureState, void> {
+  const readers = blocks.map((block) => block[Symbol.asyncIterator]());
+  try {
+    for (;;) {
+      const results = await Promise.all(readers.map((reader) => reader.next()));
+      const states = results.flatMap((result) => (result.done ? [] : [result.value]));
+      const [first, ...others] = states;
+      if (states.length < blocks.length || others.some(({ feature }) => feature !== first?.feature)) {
+        if (states.length === 0) return;
+        throw new RangeError(`Blocks of different features cannot be merged (feature ${first?.feature})`);
+      }
+      yield mergeStates([first!, ...others], settings, rowHash);
+    }
+  } finally {
+    for (const reader of readers) await reader.return?.();
+  }
+}
+
+function mergeOctaves(all: readonly OctaveCounts[]): OctaveCounts[] {
+  const merged = new Map<number, OctaveCounts>();
+  for (const octave of all) {
+    const same = merged.get(octave.exponent);
+    merged.set(octave.exponent, same ? addOctaves(same, octave) : octave);
+  }
+  return [...merged.values()].sort((a, b) => b.exponent - a.exponent);
+}
+
+function addOctaves(a: OctaveCounts, b: OctaveCounts): OctaveCounts {
+  return {
+    exponent: a.exponent,
+    significands: a.significands + b.significands,
+    counts: a.counts.map((count, bin) => count + b.counts[bin]!),
+  };
+}
+
+/** Tokens of several sets by row, each once. */
+function uniteTokens(sets: readonly FiringTokens[]): FiringTokens {
+  const all: FiringTokens = {
+    rows: joined(
+      Float64Array,
+      sets.map(({ rows }) => rows),
+    ),
+    keys: joined(
+      Float64Array,
+      sets.map(({ keys }) => keys),
+    ),
+    ids: joined(
+      Uint32Array,
+      sets.map(({ ids }) => ids),
+    ),
+    activations: joined(
+      Float32Array,
+      sets.map(({ activations }) => activations),
+    ),
+  };
+  const byRow = Uint32Array.from(all.rows.keys()).sort((a, b) => all.rows[a]! - all.rows[b]!);
+  return takeTokens(
+    all,
+    byRow.filter((index, i) => i === 0 || all.rows[index] !== all.rows[byRow[i - 1]!]),
+  );
+}
+
+interface NumberArray {
+  readonly length: number;
+  set(values: ArrayLike<number>, at: number): void;
+}
+
+function joined<T extends NumberArray>(Type: new (length: number) => T, parts: readonly T[]): T {
+  const whole = new Type(parts.reduce((sum, { length }) => sum + length, 0));
+  let filled = 0;
+  for (const part of parts) {
+    whole.set(part as unknown as ArrayLike<number>, filled);
+    filled += part.length;
+  }
+  return whole;
+}
