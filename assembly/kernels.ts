@@ -1,16 +1,11 @@
 /**
- * The loops that JavaScript is slow at, over records, random bits, the cells of the table and activations, compiled to
- * WebAssembly (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them:
- * src/memory, src/shuffle/random.ts, src/shuffle/cellDraws.ts and src/encoder.
- */
-export { chachaBlocks } from './chacha';
-export { scanFirings, scanGated, scanTop } from './firings';
- * The loops that JavaScript is slow at, over records, random bits, the cells of the table and firing tokens, compiled to
- * WebAssembly (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them:
- * src/memory, src/shuffle/random.ts, src/shuffle/cellDraws.ts, src/features/collector.ts and src/features/rowHash.ts.
+ * The loops that JavaScript is slow at, over records, random bits, the cells of the table, activations and firing tokens,
+ * compiled to WebAssembly (`npm run build`). They work on one linear memory; all addresses are bytes in it. Who calls them:
+ * src/memory, src/shuffle/random.ts, src/shuffle/cellDraws.ts, src/encoder and src/features.
  */
 export { chachaBlocks } from './chacha';
 export { addRoom, collectFirings, prepareCollector, sortFirings } from './collector';
+export { scanFirings, scanGated, scanTop } from './firings';
 export { drawCells, hypergeometric, smallestSaddleCell } from './hypergeometric';
 export { digestRecords, hashRecords } from './recordHash';
 export { hashRows } from './rowHash';

@@ -354,3 +354,19 @@ export class NothingCounted extends RiffleError {
   readonly code = 'NothingCounted';
   override readonly refusal = false;
 }
+
+/** An unembedding that is not what its tensors must be, or does not fit the SAE. */
+export class UnembeddingInvalid extends RiffleError {
+  readonly code = 'UnembeddingInvalid';
+}
+
+/** Labels that cannot be read. */
+export class LabelsInvalid extends RiffleError {
+  readonly code = 'LabelsInvalid';
+}
+
+/** An activation that was computed twice came out different: machines that compute differently share a run. */
+export class ActivationsDisagree extends RiffleError {
+  readonly code = 'ActivationsDisagree';
+  override readonly refusal = false;
+}

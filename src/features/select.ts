@@ -6,6 +6,14 @@ import type { FeatureState, FiringTokens } from './featureState.js';
 import type { RowHash } from './rowHash.js';
 import type { ExampleSettings } from './settings.js';
 
+/** Which token ids stand in a feature's sample. */
+export interface SampledIds {
+  /** Tokens of the sample. */
+  readonly tokens: number;
+  /** The commonest first; of equally common ones the lower id. */
+  readonly ids: readonly { readonly id: number; readonly hits: number }[];
+}
+
 /** A token that a page shows with its surroundings. */
 export interface Example {
   readonly row: number;
@@ -29,6 +37,7 @@ export interface FeatureSelection {
   readonly mean: number;
   readonly histogram: { readonly edges: readonly number[]; readonly counts: readonly number[] } | null;
   readonly topTokens: readonly { readonly id: number; readonly share: number }[];
+  readonly sample: SampledIds;
   readonly groups: readonly ExampleGroup[];
 }
 
@@ -61,12 +70,13 @@ export function selectFeature(
   const firing = firingTokens(octaves);
   if (firing === 0) {
     const reason = excludedFiring > 0 ? 'fires only on excluded tokens' : 'never fires';
-    const nothing = { density: 0, max: 0, mean: 0, histogram: null, topTokens: [], groups: [] };
+    const nothing = { density: 0, max: 0, mean: 0, histogram: null, topTokens: [], sample: { tokens: 0, ids: [] }, groups: [] };
     return { feature, state: 'dead', reason, tokens, firing, excludedFiring, ...nothing };
   }
   const byActivation = activationOrder(state.tokens);
   const byHash = rowHash.order(feature, state.tokens.rows);
   const sample = byHash.subarray(0, settings.sample);
+  const ids = countIds(sample, state.tokens.ids);
   const histogram = histogramOf(octaves);
   const density = firing / tokens;
   const max = state.tokens.activations[byActivation[0]!]!;
@@ -84,7 +94,8 @@ export function selectFeature(
     max,
     mean: meanOf(octaves),
     histogram: { edges: edgesOf(histogram), counts: histogram.counts },
-    topTokens: commonest(sample, state.tokens.ids),
+    topTokens: ids.slice(0, shownTopTokens).map(({ id, hits }) => ({ id, share: hits / sample.length })),
+    sample: { tokens: sample.length, ids },
     groups: [
       { name: 'top', examples: chosen(byActivation, settings.top) },
       ...intervalsOf(histogram, max, settings).map(({ from, to, end, firing: inside }) => {
@@ -101,12 +112,9 @@ function exampleAt({ rows, keys, activations }: FiringTokens, index: number): Ex
   return { row: rows[index]!, key: keys[index]!, activation: activations[index]! };
 }
 
-/** The commonest token ids of the sample, with their shares of it. */
-function commonest(sample: Uint32Array, ids: Uint32Array): { id: number; share: number }[] {
+/** How often each id stands in the sample. */
+function countIds(sample: Uint32Array, ids: Uint32Array): { id: number; hits: number }[] {
   const counts = new Map<number, number>();
   for (const index of sample) counts.set(ids[index]!, (counts.get(ids[index]!) ?? 0) + 1);
-  return [...counts]
-    .sort(([id, count], [otherId, otherCount]) => otherCount - count || id - otherId)
-    .slice(0, shownTopTokens)
-    .map(([id, count]) => ({ id, share: count / sample.length }));
+  return [...counts].map(([id, hits]) => ({ id, hits })).sort((a, b) => b.hits - a.hits || a.id - b.id);
 }

@@ -27,8 +27,9 @@ export interface WeightTensor extends StoredTensor {
   readonly dtype: FloatDtype;
 }
 
-/** SAEs have about ten tensors: this is room enough, and one read. */
-const headerLimit = 64 * 1024;
+/** SAEs have about ten tensors: this is room enough, and one read. A whole model's header may be longer. */
+const firstRead = 64 * 1024;
+const headerLimit = 16 * 1024 * 1024;
 
 /**
  * Reads the header of a safetensors object.
@@ -40,16 +41,17 @@ export async function openSafetensors(
   options?: CallOptions,
 ): Promise<TensorFile> {
   const { head, where } = await headOf(store, location, options);
-  const start = new Uint8Array(Math.min(head.bytes, headerLimit));
-  if (start.length > 0) {
-    await store.readInto(location, { start: 0, end: start.length }, start, { ...options, ifMatch: head.etag });
-  }
-  const { header, tensors } = withSaeFaults(where, () => {
-    const length = safetensorsHeaderBytes(start, head.bytes, where);
-    if (length > start.length)
-      throw saeFault(where, `its header takes ${length} bytes, and riffle reads ${headerLimit}`);
-    return parseSafetensorsTensors(start, head.bytes, where);
-  });
+  const read = async (bytes: number): Promise<Uint8Array> => {
+    const start = new Uint8Array(Math.min(head.bytes, bytes));
+    const range = { start: 0, end: start.length };
+    if (start.length > 0) await store.readInto(location, range, start, { ...options, ifMatch: head.etag });
+    return start;
+  };
+  const first = await read(firstRead);
+  const length = withSaeFaults(where, () => safetensorsHeaderBytes(first, head.bytes, where));
+  if (length > headerLimit) throw saeFault(where, `its header takes ${length} bytes, and riffle reads ${headerLimit}`);
+  const start = length > first.length ? await read(length) : first;
+  const { header, tensors } = withSaeFaults(where, () => parseSafetensorsTensors(start, head.bytes, where));
   return {
     location,
     head,

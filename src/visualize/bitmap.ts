@@ -3,7 +3,7 @@ export class Bitmap {
   constructor(
     readonly first: number,
     readonly rows: number,
-    readonly bytes = new Uint8Array(bitmapBytes(rows)),
+    readonly bytes: Uint8Array = new Uint8Array(bitmapBytes(rows)),
   ) {
     if (bytes.length !== bitmapBytes(rows)) throw new RangeError(`${bytes.length} bytes for ${rows} rows`);
   }

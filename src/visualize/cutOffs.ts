@@ -32,10 +32,16 @@ export class CutOffs {
 
   /** The cut-offs of rows [first, first + count), for an encoder. */
   async of(first: number, count: number): Promise<TopFeatures> {
+    return this.from(await this.bytes(first, count), 0, count);
+  }
+
+  /** Likewise of `count` rows of some that are at hand, from the row `at` on. */
+  from(bytes: Uint8Array, at: number, count: number): TopFeatures {
     const { top, context } = this;
     if (!top) throw new RangeError('opened for bytes only');
-    const all = new Uint8Array(top.rows * rowCutOffBytes(context.run));
-    all.set(await this.bytes(first, count));
+    const width = rowCutOffBytes(context.run);
+    const all = new Uint8Array(top.rows * width);
+    all.set(bytes.subarray(at * width, (at + count) * width));
     top.restore(all);
     return top;
   }

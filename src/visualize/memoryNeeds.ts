@@ -2,7 +2,9 @@ import { encoderBytes } from '../encoder/tiles.js';
 import { Collector } from '../features/collector.js';
 import { exampleSettings } from './exampleSettings.js';
 import { rowCutOffBytes } from './cutOffs.js';
+import type { RenderRange } from './cut.js';
 import type { VisualizeRun } from './run.js';
+import { WindowSlots } from './windowSlots.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -55,4 +57,43 @@ export function activationBytes({ sources, layout }: VisualizeRun): number {
   const name = layout.settings.columns.activations ?? 'activations';
   const dtype = sources.activations.columns.find((column) => column.name === name)?.dtype;
   return layout.sae.inputWidth * (dtype === 'F32' ? 4 : 2);
+}
+
+/** Bytes that a select task takes: its lines of JSON, twice, and a state of each token shard. */
+export function selectBytes(run: VisualizeRun, block: number): number {
+  const { from, to } = run.blocks[block]!;
+  const windows = mostExamples(run);
+  const shardPieces = run.plan.tokenShards * 4 * mebibyte;
+  return 2 * (to - from) * (2048 + 64 * windows) + shardPieces + run.sources.rows / 4 + besidesBytes;
+}
+
+/** Bytes that a gather task takes: its rows once, and again for each render task that wants them. */
+export function gatherBytes(run: VisualizeRun, rows: number): number {
+  return rows * (gatheredBytes(run) * (1 + 2 * run.renders.length) + 96) + besidesBytes;
+}
+
+/** Bytes that a render task takes. */
+export function renderBytes(run: VisualizeRun, { from, to, firstBlock, endBlock }: RenderRange): number {
+  const { sae, settings } = run.layout;
+  const features = Math.max(...run.blocks.slice(firstBlock, endBlock).map((block) => block.to - block.from));
+  const windows = (to - from) * mostExamples(run) * WindowSlots.bytes(settings.window);
+  const selections = (to - from) * (4096 + 128 * mostExamples(run));
+  const shard = Math.ceil(run.sources.rows / run.plan.gatherShards) * 2 * gatheredBytes(run);
+  const pack = Math.min(to - from, settings.featuresPerPack);
+  const weights = 4 * (sae.inputWidth + sae.outputWidth) * features + 3 * 4 * sae.outputWidth * pack;
+  const logits = run.layout.unembedding ? 2 * run.layout.unembedding.bytes + 192 * mebibyte : 0;
+  return (
+    encoderBytes(sae.inputWidth, features, 'F32') + windows + selections + shard + weights + logits + pack * 24_576 + besidesBytes
+  );
+}
+
+/** Examples of a feature, at most. */
+function mostExamples({ layout }: VisualizeRun): number {
+  const { top, shownRandom, perInterval, intervals } = exampleSettings(layout.settings);
+  return top + shownRandom + perInterval * intervals;
+}
+
+/** Bytes of a gathered row. */
+function gatheredBytes(run: VisualizeRun): number {
+  return activationBytes(run) + 32 + (run.needsCutOffs ? rowCutOffBytes(run) : 0);
 }

@@ -4,6 +4,7 @@ import type { PlacedDataset } from '../formats/concatenation.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatObject, parseObject, parsePrefix } from '../storage/uri.js';
 import { openTokenizer, type Tokenizer } from '../tokens/tokenizer.js';
+import { maxTokenizerBytes } from '../tokens/tokenizerFile.js';
 import type { SourceObject } from './layout.js';
 import type { VisualizeRun } from './run.js';
 
@@ -17,8 +18,8 @@ export interface SourceUris {
   readonly labels?: string | undefined;
 }
 
-/** No tokenizer.json is longer. */
-const tokenizerLimit = 128 * 1024 * 1024;
+/** No labels take more bytes. */
+export const labelsLimit = 256 * 1024 * 1024;
 
 /** The rows of a run. @throws as `openDump` */
 export function dumpOf(run: VisualizeRun, uris: SourceUris): Dump {
@@ -36,7 +37,7 @@ export async function tokenizerOf(
   uris: SourceUris,
   signal: AbortSignal,
 ): Promise<Tokenizer> {
-  const data = await readSource(store, uris.tokenizer, layout.tokenizer, tokenizerLimit, signal);
+  const data = await readSource(store, uris.tokenizer, layout.tokenizer, maxTokenizerBytes, signal);
   return openTokenizer(data, uris.tokenizer);
 }
 
