@@ -209,6 +209,7 @@ describe('a visualize run in S3', () => {
       ['{', /is not JSON/],
       [{ ...good, format: 'riffle.run/2' }, /its format is "riffle.run\/2"/],
       [{ ...good, rows: -1 }, /rows is not as it should be/],
+      [{ ...good, features: { ...good.features, of: 2 ** 40 } }, /features\.of is not as it should be/],
       [{ ...good, features: { ...good.features, set: '5-9,3' } }, /not an ascending list of features below 70/],
       [{ ...good, features: { ...good.features, set: '0-70' } }, /not an ascending list of features below 70/],
       [{ ...good, stream: { ...good.stream, rows: 1 } }, /its token stream has 1 rows, its dataset 5000/],
