@@ -1,4 +1,5 @@
 import { RangeIgnored, StorageUnavailable } from '../errors.js';
+import { gather } from './gather.js';
 import { damaged } from './pack.js';
 import type { RunFiles } from './runFiles.js';
 
@@ -32,11 +33,12 @@ export function fetchedRunFiles(base: string): RunFiles {
         return undefined;
       }
       if (response.status !== 200) throw await faultOf(response, file);
-      if (Number(response.headers.get('content-length') ?? 0) > limit) {
-        await response.body?.cancel();
-        throw damaged(file, `it is longer than ${limit} bytes`);
+      if (response.body === null) return new Uint8Array(0);
+      try {
+        return await gather(response.body, limit);
+      } catch (error) {
+        throw error instanceof RangeError ? damaged(file, error.message) : error;
       }
-      return new Uint8Array(await response.arrayBuffer());
     },
   };
 }

@@ -42,9 +42,12 @@ export function joinPostings(items: readonly SliceItem[], pack: number, vocabula
 class BestFeatures {
   total = 0;
   #best: Posting[] = [];
+  /** The worst that may be listed, once so many are known. */
+  #worst: Posting | undefined;
 
   add(posting: Posting): void {
     this.total++;
+    if (this.#worst && byShare(posting, this.#worst) > 0) return;
     this.#best.push(posting);
     if (this.#best.length >= 2 * listedFeatures) this.#prune();
   }
@@ -56,5 +59,6 @@ class BestFeatures {
 
   #prune(): void {
     this.#best = this.#best.sort(byShare).slice(0, listedFeatures);
+    this.#worst = this.#best[listedFeatures - 1];
   }
 }

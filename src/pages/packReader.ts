@@ -1,3 +1,4 @@
+import { gather } from './gather.js';
 import {
   damaged,
   decodeEntries,
@@ -106,27 +107,10 @@ export async function unpackAll(bytes: Uint8Array, file: string): Promise<(Uint8
 
 /** Unpacks one item. @throws RunDamaged that names `file` */
 export async function unpackItem(stored: Uint8Array, file: string): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  const packed = new Blob([stored]).stream();
   try {
-    const unpacked = new Blob([stored as Uint8Array<ArrayBuffer>])
-      .stream()
-      .pipeThrough(new DecompressionStream('gzip'));
-    const reader = (unpacked as ReadableStream<Uint8Array>).getReader();
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      length += next.value.length;
-      if (length > maxItemBytes) throw new RangeError(`an item is longer than ${maxItemBytes} bytes`);
-      pieces.push(next.value);
-    }
+    return await gather(packed.pipeThrough(new DecompressionStream('gzip')), maxItemBytes);
   } catch (error) {
     throw damaged(file, `an item cannot be unpacked (${(error as Error).message})`);
   }
-  if (pieces.length === 1) return pieces[0]!;
-  const content = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    content.set(piece, at);
-    at += piece.length;
-  }
-  return content;
 }

@@ -22,8 +22,8 @@ const description = z.object({
   tokens: count,
   excluded: count,
   features: z.object({
-    /** Features of the SAE; they are numbered from 0. */
-    of: count,
+    /** Features of the SAE; they are numbered from 0, in 32 bits. */
+    of: count.check(z.maximum(2 ** 32 - 2)),
     /** Those in the run: `0-1023,2048`, ascending. */
     set: z.string(),
     count,

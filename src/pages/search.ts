@@ -52,16 +52,14 @@ export function decodePostings(bytes: Uint8Array, file: string): { postings: Pos
   const view = viewOf(bytes);
   const count = bytes.length >= 8 ? view.getUint32(0, true) : -1;
   if (bytes.length !== 8 + 24 * count) throw damaged(file, `${bytes.length} bytes cannot be a list of features`);
-  const postings = Array.from({ length: count }, (_, n) => {
-    const [token, feature, hits, sampled] = fields.map((_, column) => view.getUint32(at(column, n, count), true));
-    return {
-      token: token!,
-      feature: feature!,
-      hits: hits!,
-      sampled: sampled!,
-      firing: view.getFloat64(8 + 8 * n, true),
-    };
-  });
+  const column = (field: number, n: number): number => view.getUint32(at(field, n, count), true);
+  const postings = Array.from({ length: count }, (_, n) => ({
+    token: column(0, n),
+    feature: column(1, n),
+    hits: column(2, n),
+    sampled: column(3, n),
+    firing: view.getFloat64(8 + 8 * n, true),
+  }));
   return { postings, total: view.getUint32(4, true) };
 }
 
