@@ -6,6 +6,7 @@ import { canonicalJson, jsonDigest } from '../json.js';
 import type { Json } from '../json.js';
 import { countFeatures, parseFeatures, type FeatureRange } from '../pages/featureSet.js';
 import { ownsPageFile } from '../pages/run.js';
+import { rowsPerFile } from '../pages/tokenStream.js';
 import { PlannedRun } from '../runs/plannedRun.js';
 import type { ObjectLocation } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
@@ -73,7 +74,8 @@ export class VisualizeRun extends PlannedRun {
       blocks.length * tokenShards,
       blocks.length,
       gatherShards,
-      renders.length,
+      // Files of the token stream are written beside the pages.
+      renders.length + Math.ceil(sources.rows / rowsPerFile),
     ];
   }
 
