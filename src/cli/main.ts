@@ -1,13 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseSize } from '../sizes.js';
 import { demo } from './demo.js';
 import { describeCommand } from './describe.js';
 import type { DescribeCommandOptions } from './describe.js';
 import { dev } from './dev.js';
-import { packageFolder } from '../packageFolder.js';
+import { packageVersion } from '../packageFolder.js';
 import { loadEnvironment } from './environment.js';
 import { InvalidInput } from '../errors.js';
 import { featureCommand } from './feature.js';
@@ -25,7 +23,7 @@ const ownServers = new Set(['dev', 'demo']);
 
 const program = new Command('riffle')
   .description('Exactly uniform shuffles of activation dumps in S3, as durable Temporal workflows.')
-  .version(version(), '-V, --version', 'print the version')
+  .version(packageVersion(), '-V, --version', 'print the version')
   .showHelpAfterError('(riffle --help lists commands and options)')
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) })
   .exitOverride()
@@ -111,11 +109,6 @@ program
 
 async function finish(json: boolean, command: () => Promise<Outcome>): Promise<void> {
   process.exitCode = await present(json, command);
-}
-
-function version(): string {
-  const text = readFileSync(join(packageFolder(), 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function workerCount(text: string): number {

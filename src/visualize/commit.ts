@@ -9,7 +9,6 @@ import { idBytesOf, rowsPerFile } from '../pages/tokenStream.js';
 import { packageVersion } from '../packageFolder.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
-import type { Tokenizer } from '../tokens/tokenizer.js';
 import { dumpOf, tokenizerOf, type SourceUris } from './sources.js';
 import { readExcluded } from './collected.js';
 import { shardRows } from './cut.js';
@@ -133,8 +132,8 @@ async function streamDigest(store: ObjectStore, run: VisualizeRun, signal: Abort
 }
 
 /** Where a run comes from: all that its pages depend on. */
-function provenanceOf({ layout, layoutDigest }: VisualizeRun): Record<string, unknown> {
-  const { settings, sae, activations, tokens, tokenizer, unembedding, labels, compute } = layout;
+function provenanceOf({ layout, layoutDigest, plan }: VisualizeRun): Record<string, unknown> {
+  const { settings, sae, activations, tokens, tokenizer, unembedding, labels } = layout;
   return {
     layout: layoutDigest,
     units: 'raw',
@@ -145,7 +144,7 @@ function provenanceOf({ layout, layoutDigest }: VisualizeRun): Record<string, un
     tokenizer,
     unembedding: unembedding ?? null,
     labels: labels ?? null,
-    compute,
+    compute: plan.compute,
   };
 }
 

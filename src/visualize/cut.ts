@@ -1,11 +1,15 @@
 import type { FeatureRange } from '../pages/featureSet.js';
 
-/** How the work is cut into tasks. Pages do not depend on it. */
-export interface Cut {
+/** How features are cut into tasks. Pages do not depend on it. */
+export interface FeatureCut {
   /** Packs of pages that a render task writes. */
   readonly packsPerRender: number;
   /** Feature blocks into which the features of a render task are cut; above 1 only where that is one pack. */
   readonly blocksPerRender: number;
+}
+
+/** How the work is cut into tasks. */
+export interface Cut extends FeatureCut {
   /** Token shards of stage 1. */
   readonly tokenShards: number;
   /** Token shards of stage 3. */
@@ -22,7 +26,7 @@ export interface RenderRange extends FeatureRange {
 export function featureRanges(
   features: number,
   featuresPerPack: number,
-  { packsPerRender, blocksPerRender }: Pick<Cut, 'packsPerRender' | 'blocksPerRender'>,
+  { packsPerRender, blocksPerRender }: FeatureCut,
 ): { blocks: FeatureRange[]; renders: RenderRange[] } {
   const blocks: FeatureRange[] = [];
   const renders: RenderRange[] = [];
@@ -47,7 +51,7 @@ export function cutIntoBlocks(
   features: number,
   featuresPerPack: number,
   wanted: number,
-): Pick<Cut, 'packsPerRender' | 'blocksPerRender'> {
+): FeatureCut {
   const packs = Math.ceil(features / featuresPerPack);
   if (wanted <= packs) return { packsPerRender: Math.ceil(packs / wanted), blocksPerRender: 1 };
   return { packsPerRender: 1, blocksPerRender: Math.ceil(wanted / packs) };

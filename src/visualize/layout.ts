@@ -41,8 +41,6 @@ export interface Layout {
   readonly tokenizer: SourceObject;
   readonly unembedding?: SourceObject;
   readonly labels?: SourceObject;
-  /** Results of other kinds of processor may differ in their last bits. */
-  readonly compute: string;
 }
 
 export interface SourceShard extends SourceObject {
@@ -60,7 +58,7 @@ export function layoutDigest(layout: Layout): string {
 
 /** What differs between two layouts, for people; undefined where nothing does. */
 export function layoutDifference(stored: Layout, wanted: Layout): string | undefined {
-  for (const name of ['algorithm', 'compute', 'inputScale'] as const) {
+  for (const name of ['algorithm', 'inputScale'] as const) {
     if (stored[name] !== wanted[name]) return `${name} is ${stored[name]} there and ${wanted[name]} now`;
   }
   for (const name of Object.keys(wanted.settings) as (keyof Settings)[]) {

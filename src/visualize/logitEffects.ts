@@ -24,7 +24,10 @@ const tileColumns = 16_384;
 /** Bytes of the logits of the features that are worked on together. */
 const batchBytes = 64 * 1024 * 1024;
 
-/** Makes the logit effects of features: (decoder row · weights of the final norm) · unembedding, without centring. */
+/**
+ * Makes the logit effects of features: (decoder row · weights of the final norm) · unembedding, without centring. Decoder
+ * rows that write scaled activations are taken in the model's own scale.
+ */
 export class LogitLens {
   private constructor(
     private readonly context: StageContext,
@@ -54,8 +57,9 @@ export class LogitLens {
    */
   async *effects(decoder: Float32Array, most: number): AsyncGenerator<LogitEffects, void> {
     const { unembedding, tiles, columns, context } = this;
-    const { normWeight } = unembedding;
-    const d = normWeight.length;
+    const { outputScale } = context.run.layout.sae;
+    const d = unembedding.normWeight.length;
+    const normWeight = unembedding.normWeight.map((weight) => weight / outputScale);
     const features = decoder.length / d;
     const batch = Math.max(1, Math.min(rowsOfProduct, Math.floor(batchBytes / (4 * unembedding.columns))));
     const directions = new Float32Array(batch * d);

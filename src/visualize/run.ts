@@ -22,6 +22,8 @@ export interface Plan extends Cut {
   readonly layout: string;
   /** Bytes of memory that a task may take. */
   readonly memory: number;
+  /** The kind of machine whose results these are: others may differ in last bits. */
+  readonly compute: string;
 }
 
 /** What every task reads besides what tasks before it wrote. */
