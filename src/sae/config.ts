@@ -102,7 +102,9 @@ export class Config {
    * @throws SaeUnsupported
    */
   refuseOthers(inert: ReadonlySet<string> = new Set()): void {
-    const others = [...this.values.keys()].filter((name) => !this.known.has(name) && !inert.has(name));
+    const others = [...this.values.keys()].filter(
+      (name) => !inert.has(name) && !this.known.has(name) && this.value(name) !== undefined,
+    );
     if (others.length === 0) return;
     throw saeUnsupported(
       this.where,

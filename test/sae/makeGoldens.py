@@ -264,7 +264,7 @@ saelens(
 )
 saelens(
     "SAELens 5 jumprelu, flat, of scaled activations (true)",
-    {**legacy, "architecture": "jumprelu", "activation_fn_str": "relu", "normalize_activations": True},
+    {**legacy, "architecture": "jumprelu", "activation_fn_str": "relu", "activation_fn_kwargs": {}, "normalize_activations": True},
     "F16",
     {},
     {"architecture": "jumprelu", "inputScale": 1.5},

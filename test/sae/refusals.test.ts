@@ -104,6 +104,12 @@ describe('SAEs are refused', function () {
     );
     unsupported('topk of jumprelu', flat, { architecture: 'jumprelu' }, /"activation_fn_str" is .*topk/);
     unsupported('options of topk', flat, { activation_fn_kwargs: { k: 3, signed: true } }, /option "signed"/);
+    unsupported(
+      'options of relu',
+      'SAELens 5 jumprelu, flat, of scaled activations (true)',
+      { activation_fn_kwargs: { k: 3 }, normalize_activations: 'none' },
+      /option "k"/,
+    );
     unsupported('an option that nobody knows', standard, { shift_by: 1 }, /option "shift_by"/);
     unsupported('whitening', standard, { normalize_activations: 'covariance_whitening' }, /covariance_whitening/);
     unsupported('reshaping', standard, { reshape_activations: 'hook_q' }, /"reshape_activations" is .*hook_q/);
