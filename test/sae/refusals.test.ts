@@ -122,7 +122,7 @@ describe('SAEs are refused', function () {
     );
     unsupported('subtraction of a transcoder', transcoder, { apply_b_dec_to_input: true }, /apply_b_dec_to_input/);
     unsupported('GLU encoders', llama, { use_glu_encoder: true }, /"use_glu_encoder" is .*true/);
-    unsupported('act_fn', llama, { act_fn: 'topk' }, /"act_fn" is .*topk.*jumprelu/);
+    unsupported('act_fn', llama, { act_fn: 'topk' }, /"act_fn" is "topk"\. .*jumprelu/);
     unsupported('norm_activation', llama, { norm_activation: 'batch-wise' }, /batch-wise.*dataset-wise/);
     unsupported('an option of Llama Scope', llama, { bias_of_what: 1 }, /option "bias_of_what"/);
     unsupported('an activation of sparsify', sparsify, { activation: 'relu' }, /"activation" is .*relu.*groupmax/);
@@ -214,14 +214,14 @@ describe('SAEs are refused', function () {
     refuses('more than 1 MiB', text(' '.repeat(1024 * 1024 + 1)), SaeInvalid, /longer than 1048576 bytes/);
     invalid('no width', standard, { d_in: undefined }, /it has no "d_in"/);
     invalid('no architecture in version 6', standard, { architecture: undefined }, /it has no "architecture"/);
-    for (const value of [0, -1, 1.5, '6', 1e300, true]) {
+    for (const value of [0, -1, 1.5, '6', 2 ** 29, 1e300, true]) {
       invalid(`d_sae ${JSON.stringify(value)}`, standard, { d_sae: value }, /"d_sae" is .*, not a /);
     }
     invalid('no d_out', transcoder, { d_out: undefined }, /it has no "d_out"/);
     invalid('no k', topk, { k: undefined }, /it has no "k"/);
     invalid('k beyond the features', topk, { k: 21 }, /keeps 21 of 20 features/);
     invalid('no k, flat', flat, { activation_fn_kwargs: {} }, /it has no "k"/);
-    invalid('two k', flat, { k: 4 }, /"k" is "4", not the 3 of activation_fn_kwargs/);
+    invalid('two k', flat, { k: 4 }, /"k" is 4, not the 3 of activation_fn_kwargs/);
     invalid('metadata of text', standard, { metadata: 'none' }, /"metadata" is .*, not an object/);
     invalid(
       'a flag of text',
@@ -236,7 +236,7 @@ describe('SAEs are refused', function () {
       /dataset_average_activation_norm/,
     );
     invalid('half of them', llama, { dataset_average_activation_norm: { in: 1 } }, /it has no "out"/);
-    invalid('a norm of 0', llama, { dataset_average_activation_norm: { in: 0, out: 1 } }, /"in" is "0"/);
+    invalid('a norm of 0', llama, { dataset_average_activation_norm: { in: 0, out: 1 } }, /"in" is 0, not/);
     invalid('no threshold', llama, { jump_relu_threshold: undefined }, /it has no "jump_relu_threshold"/);
     invalid('groups of several sizes', 'sparsify groupmax', { k: 3 }, /20 features do not make 3 groups/);
     invalid(
