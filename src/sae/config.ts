@@ -85,16 +85,22 @@ export class Config {
 
   /** @throws SaeInvalid that quotes what stands there */
   fault(name: string, expected: string): Error {
-    return saeFault(this.where, `${quoted(name)} is ${quoted(JSON.stringify(this.value(name)))}, not ${expected}`);
+    return saeFault(this.where, `${quoted(name)} is ${this.shown(name)}, not ${expected}`);
   }
 
   /** @param known what riffle implements there */
   unsupported(name: string, known: string): Error {
     return saeUnsupported(
       this.where,
-      `${quoted(name)} is ${quoted(JSON.stringify(this.value(name)))}`,
+      `${quoted(name)} is ${this.shown(name)}`,
       `riffle implements ${known} there, and does not guess what others do to activations.`,
     );
+  }
+
+  /** The value of an option as JSON, of bounded length. */
+  private shown(name: string): string {
+    const text = JSON.stringify(this.value(name));
+    return text.length > 200 ? `${text.slice(0, 200)}…` : text;
   }
 
   /**
@@ -102,7 +108,9 @@ export class Config {
    * @throws SaeUnsupported
    */
   refuseOthers(inert: ReadonlySet<string> = new Set()): void {
-    const others = [...this.values.keys()].filter((name) => !this.known.has(name) && !inert.has(name));
+    const others = [...this.values.keys()].filter(
+      (name) => !inert.has(name) && !this.known.has(name) && this.value(name) !== undefined,
+    );
     if (others.length === 0) return;
     throw saeUnsupported(
       this.where,

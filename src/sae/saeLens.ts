@@ -60,10 +60,7 @@ export async function openSaeLens(
   const outputWidth = transcoder ? config.required('d_out', config.count('d_out')) : inputWidth;
   const { normalization, inputScale } = readNormalization(config, options.inputScale);
   const subtractDecoderBias = readSubtraction(config, transcoder);
-  const topK = architecture === 'topk' ? readTopK(config, features) : undefined;
-  if (topK === undefined && config.boolean('rescale_acts_by_decoder_norm')) {
-    throw config.unsupported('rescale_acts_by_decoder_norm', 'true for topk only, and false');
-  }
+  const topK = architecture === 'topk' ? readTopK(config, features) : refuseTopK(config);
   const metadata = readMetadata(config);
   checkDtype(config);
   config.boolean('finetuning_scaling_factor');
@@ -135,6 +132,13 @@ function readTopK(config: Config, features: number): { k: number; rescaleByDecod
   if (legacyK !== undefined && legacyK !== k) throw config.fault('k', `the ${legacyK} of activation_fn_kwargs`);
   if (k > features) throw saeFault(config.where, `it keeps ${k} of ${features} features`);
   return { k, rescaleByDecoderNorm: config.boolean('rescale_acts_by_decoder_norm') ?? false };
+}
+
+/** The options of topk, where they are written for another architecture, say nothing. */
+function refuseTopK(config: Config): undefined {
+  config.inner('activation_fn_kwargs')?.refuseOthers();
+  if (!config.boolean('rescale_acts_by_decoder_norm')) return undefined;
+  throw config.unsupported('rescale_acts_by_decoder_norm', 'true for topk only, and false');
 }
 
 function readNormalization(

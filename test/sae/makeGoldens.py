@@ -222,6 +222,15 @@ for architecture, own in [
         out=4,
     )
 
+saelens(
+    "SAELens 6 transcoder that leaves out what it does not subtract",
+    nested("transcoder", "F32", apply_b_dec_to_input=None, d_out=4),
+    "F32",
+    {"subtract": False},
+    {"architecture": "standard", "subtractDecoderBias": False},
+    out=4,
+)
+
 legacy = {
     "d_in": D,
     "d_sae": F,
@@ -264,7 +273,7 @@ saelens(
 )
 saelens(
     "SAELens 5 jumprelu, flat, of scaled activations (true)",
-    {**legacy, "architecture": "jumprelu", "activation_fn_str": "relu", "normalize_activations": True},
+    {**legacy, "architecture": "jumprelu", "activation_fn_str": "relu", "activation_fn_kwargs": {}, "normalize_activations": True},
     "F16",
     {},
     {"architecture": "jumprelu", "inputScale": 1.5},
@@ -323,7 +332,7 @@ def llama(name, dtype, norms, **more):
         "d_sae": F,
         "bias_init_method": "all_zero",
         "act_fn": "jumprelu",
-        "jump_relu_threshold": 0.75390625,
+        "jump_relu_threshold": 3.765625,
         "norm_activation": "dataset-wise",
         "dataset_average_activation_norm": norms,
         "decoder_exactly_fixed_norm": False,
@@ -345,7 +354,7 @@ def llama(name, dtype, norms, **more):
     }
     data, w = safetensors(tensors, dtype)
     factor_in, factor_out = D**0.5 / norms["in"], D**0.5 / norms["out"]
-    unit = config["sparsity_include_decoder_norm"]
+    unit = config["sparsity_include_decoder_norm"] is not False  # the default of lm_saes
     encoder, bias = w["encoder.weight"], w["encoder.bias"] / factor_in
     decoder = w["decoder.weight"] * factor_in / factor_out
     if unit:
@@ -376,6 +385,7 @@ def llama(name, dtype, norms, **more):
 llama("Llama Scope", "BF16", {"in": 2.125, "out": 2.125})
 llama("Llama Scope transcoder", "F32", {"in": 2.125, "out": 1.5}, hook_point_out="blocks.24.hook_mlp_out")
 llama("Llama Scope without decoder norms", "F32", {"in": 2.125, "out": 1.5}, sparsity_include_decoder_norm=False)
+llama("Llama Scope by its defaults", "F16", {"in": 2.125, "out": 3}, sparsity_include_decoder_norm=None, norm_activation=None)
 llama("Llama Scope with the bias before the encoder", "F32", {"in": 3, "out": 3}, apply_decoder_bias_to_pre_encoder=True)
 
 # sparsify: sparse_coder.py, fused_encoder.py
