@@ -370,3 +370,10 @@ export class ActivationsDisagree extends RiffleError {
   readonly code = 'ActivationsDisagree';
   override readonly refusal = false;
 }
+
+/** A task that computes came to a machine whose results may differ from those of the run's other machines. */
+export class ComputeMismatch extends RiffleError {
+  readonly code = 'ComputeMismatch';
+  override readonly retryable = true;
+  override readonly refusal = false;
+}

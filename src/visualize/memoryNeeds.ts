@@ -81,7 +81,9 @@ export function renderBytes(run: VisualizeRun, { from, to, firstBlock, endBlock 
   const shard = Math.ceil(run.sources.rows / run.plan.gatherShards) * 2 * gatheredBytes(run);
   const pack = Math.min(to - from, settings.featuresPerPack);
   const weights = 4 * (sae.inputWidth + sae.outputWidth) * features + 3 * 4 * sae.outputWidth * pack;
-  const logits = run.layout.unembedding ? 2 * run.layout.unembedding.bytes + 192 * mebibyte : 0;
+  // As float32 and packed; the logits of a batch of features.
+  const unembedding = run.layout.unembedding?.bytes ?? 0;
+  const logits = unembedding * (6 + 512 / sae.outputWidth) + (unembedding > 0 ? 64 * mebibyte : 0);
   return (
     encoderBytes(sae.inputWidth, features, 'F32') + windows + selections + shard + weights + logits + pack * 24_576 + besidesBytes
   );

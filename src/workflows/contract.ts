@@ -1,5 +1,7 @@
 /** Types that workflows share with activities and clients. Payloads hold ids and counts only; the plan is in S3. */
 
+import type { SourceUris } from '../visualize/sources.js';
+
 /** The task queue on which all workflow types run. */
 export const taskQueue = 'riffle';
 
@@ -13,6 +15,16 @@ export interface RunReference {
   readonly plan: string;
   /** How many plans the output has; this is the newest. */
   readonly plans: number;
+}
+
+/** A visualize run whose plan is stored. */
+export interface VisualizeReference {
+  /** Where its sources lie. */
+  readonly uris: SourceUris;
+  /** S3 URI of the output prefix, where plan.json lies. */
+  readonly output: string;
+  /** Plan digest. */
+  readonly plan: string;
 }
 
 /** Tasks of a pass that were done before the run began. */
