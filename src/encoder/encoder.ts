@@ -2,6 +2,7 @@ import type { WorkMemory } from '../memory/workMemory.js';
 import type { Firings } from './firings.js';
 import { Product } from './product.js';
 import { Scan } from './scan.js';
+import type { ScannedRows } from './scan.js';
 import type { Compute } from './session.js';
 import { cutTiles, rowsOfProduct } from './tiles.js';
 import type { Shapes, Tile } from './tiles.js';
@@ -26,6 +27,11 @@ export interface RowBatch {
   readonly count: number;
   /** The first one's number in the dataset; for messages. */
   readonly firstRow: number;
+  /**
+   * Address of a byte for each row in the encoder's bank of work memory, not 0 where the row is excluded: there, what is
+   * not finite is left out and is no error [none are excluded].
+   */
+  readonly excluded?: number;
 }
 
 /**
@@ -101,12 +107,12 @@ export class Encoder {
   }
 
   private async eachProduct(
-    { bytes, count, firstRow }: RowBatch,
-    use: (tile: Tile, rows: { count: number; first: number; batchStart: number }) => void,
+    { bytes, count, firstRow, excluded }: RowBatch,
+    use: (tile: Tile, rows: ScannedRows) => void,
   ): Promise<void> {
     const { rowBytes, scan } = this;
     for (let first = 0; first < count; first += rowsOfProduct) {
-      const rows = { count: Math.min(rowsOfProduct, count - first), first, batchStart: firstRow };
+      const rows = { count: Math.min(rowsOfProduct, count - first), first, batchStart: firstRow, excluded };
       const part = bytes.subarray(first * rowBytes, (first + rows.count) * rowBytes);
       for (const [tile, product] of this.products) {
         await product.run(part, rows.count, scan.productView(tile));

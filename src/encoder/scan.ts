@@ -23,6 +23,8 @@ export interface ScannedRows {
   readonly first: number;
   /** The batch's first row in the dataset; for messages. */
   readonly batchStart: number;
+  /** Address of a byte for each row of the batch, not 0 where the row is excluded. */
+  readonly excluded: number | undefined;
 }
 
 /**
@@ -112,7 +114,7 @@ export class Scan {
   offer(tile: Tile, rows: ScannedRows, top: TopFeatures): void {
     const [bias, norm] = this.parameters.get(tile)!;
     const product = this.product + 4 * tile.skipped;
-    const place = top.offer(product, 4 * tile.width, columnsOf(tile), tile.from, rows.first, rows.count, bias, norm);
+    const place = top.offer(product, 4 * tile.width, columnsOf(tile), tile.from, rows, bias, norm);
     if (place) throw this.notFinite(rows, rows.first + place.row, tile.from + place.column);
   }
 
@@ -122,16 +124,17 @@ export class Scan {
     const product = this.product + 4 * tile.skipped;
     const start = this.tiles[0]!.from;
     const [first, second, third] = this.parameters.get(tile)!.map(inBank) as [number, number, number];
-    const kernels = memory.kernelsAt(state);
+    const kernels = memory.kernelsAt(state, ...(rows.excluded === undefined ? [] : [rows.excluded]));
     const where = [inBank(product), 4 * tile.width, columnsOf(tile)] as const;
+    const which = [rows.first, rows.count, inBank(rows.excluded ?? 0)] as const;
     const list = [inBank(firings.rows), firings.capacity, inBank(state)] as const;
     switch (sae.architecture) {
       case 'standard':
       case 'jumprelu':
-        kernels.scanFirings(...where, tile.from - start, rows.first, rows.count, first, second, ...list);
+        kernels.scanFirings(...where, tile.from - start, ...which, first, second, ...list);
         break;
       case 'gated':
-        kernels.scanGated(...where, tile.from - start, rows.first, rows.count, first, second, third, ...list);
+        kernels.scanGated(...where, tile.from - start, ...which, first, second, third, ...list);
         break;
       case 'topk':
       case 'groupmax': {
@@ -141,8 +144,7 @@ export class Scan {
         kernels.scanTop(
           ...where,
           tile.from,
-          rows.first,
-          rows.count,
+          ...which,
           first,
           second,
           start,

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { ActivationNotFinite } from '../../src/errors.js';
+import type { Encoder, RowBatch } from '../../src/encoder/encoder.js';
+import type { Firings } from '../../src/encoder/firings.js';
 import { TopFeatures } from '../../src/encoder/topFeatures.js';
 import type { EncodedSae, EncoderWeights, RowType } from '../../src/encoder/weights.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
@@ -152,7 +154,7 @@ describe('Encoder', () => {
     });
   });
 
-  it('names row and feature of an activation that is too large, or not a number', async () => {
+  it('names row and feature of an activation that is too large, or not a number, unless the row is excluded', async () => {
     const big = 3e38;
     const encoder = noise(features * inputWidth, 2);
     // What each of four features does with a row of large numbers: to infinity, to minus infinity, to NaN.
@@ -180,10 +182,27 @@ describe('Encoder', () => {
           assert.deepEqual(error.fields, { row: 1003, feature: 21 });
           return true;
         });
+        await assertForgiven(sae, opened, batch, memory);
         await opened.close();
       }
     }
   });
+
+  /** With row 3 excluded there is no error, and nothing but finite numbers. */
+  async function assertForgiven(sae: EncodedSae, encoder: Encoder, batch: RowBatch, memory: WorkMemory): Promise<void> {
+    const excluded = memory.take(rows);
+    memory.view(excluded, rows).set([0, 0, 0, 1, 0, 0]);
+    const top = sae.architecture === 'topk' ? new TopFeatures(memory, sae, rows) : undefined;
+    if (top) await encoder.offer({ ...batch, excluded }, top);
+    top?.finish();
+    let count = 0;
+    const check = (firings: Firings): void => {
+      count += firings.count;
+      assert.ok(firings.activationView().every(Number.isFinite));
+    };
+    await encoder.encode({ ...batch, excluded }, check, top);
+    assert.ok(count > 0);
+  }
 
   it('does not hide rows whose norm is too large for float32', async () => {
     for (const normalization of ['constantNorm', 'layerNorm'] as const) {
