@@ -64,7 +64,7 @@ export async function measureEncode(threads: number): Promise<EncodeSpeed> {
   };
 
   const rowTypes = ['F16', 'BF16', 'F32'] as const;
-  const encoders = new Map<RowType, { encoder: Encoder; bytes: Uint8Array }>();
+  const encoders = new Map<RowType, { encoder: Encoder; address: number }>();
   for (const rowType of rowTypes) encoders.set(rowType, await openEncoder(weights, rowType, threads));
   const floats = rowBytes('F32');
   const product = new Float32Array(Math.max(...plainRows) * features);
@@ -75,8 +75,8 @@ export async function measureEncode(threads: number): Promise<EncodeSpeed> {
       return time(String(rows), rows, () => plain.run(bytes, rows, product.subarray(0, rows * features)));
     }),
     ...rowTypes.map((rowType) => (): Promise<void> => {
-      const { encoder, bytes } = encoders.get(rowType)!;
-      const batch = { bytes, count: encodedRows, firstRow: 0 };
+      const { encoder, address } = encoders.get(rowType)!;
+      const batch = { address, count: encodedRows, firstRow: 0 };
       firings = 0;
       return time(rowType, encodedRows, () => encoder.encode(batch, ({ count }) => (firings += count)));
     }),
@@ -122,7 +122,7 @@ async function openEncoder(
   weights: EncoderWeights,
   rowType: RowType,
   threads: number,
-): Promise<{ encoder: Encoder; bytes: Uint8Array }> {
+): Promise<{ encoder: Encoder; address: number }> {
   const memory = new WorkMemory();
   const encoder = await Encoder.open(sae, () => Promise.resolve(weights), memory, {
     from: 0,
@@ -133,9 +133,8 @@ async function openEncoder(
   });
   const content = rowBytes(rowType);
   const address = memory.take(content.length);
-  const bytes = memory.view(address, content.length);
-  bytes.set(content);
-  return { encoder, bytes };
+  memory.view(address, content.length).set(content);
+  return { encoder, address };
 }
 
 /** The same kind of numbers in each type: uniform, or near it, in ±1/2. */

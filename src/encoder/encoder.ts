@@ -20,10 +20,10 @@ export interface EncoderOptions {
   readonly shapes: Shapes;
 }
 
-/** Rows in memory. */
+/** Rows in work memory. */
 export interface RowBatch {
-  /** [count, d] of the encoder's row type, aligned to it. */
-  readonly bytes: Uint8Array;
+  /** Where they begin: [count, d] of the encoder's row type, aligned to it. */
+  readonly address: number;
   readonly count: number;
   /** The first one's number in the dataset; for messages. */
   readonly firstRow: number;
@@ -45,6 +45,7 @@ export class Encoder {
   private constructor(
     private readonly products: ReadonlyMap<Tile, Product>,
     private readonly scan: Scan,
+    private readonly memory: WorkMemory,
     private readonly rowBytes: number,
   ) {}
 
@@ -64,7 +65,7 @@ export class Encoder {
     const tiles = cutTiles(sae.inputWidth, from, to, shapes);
     const scan = new Scan(memory, sae, tiles);
     const products = new Map<Tile, Product>();
-    const encoder = new Encoder(products, scan, sae.inputWidth * rowTypeBytes[rowType]);
+    const encoder = new Encoder(products, scan, memory, sae.inputWidth * rowTypeBytes[rowType]);
     try {
       for (const tile of tiles) {
         const weights = await read(tile.from, tile.to);
@@ -81,7 +82,8 @@ export class Encoder {
 
   /**
    * Tells which features fire on the rows of a batch, and how strongly. The list comes in pieces: each is ordered by row,
-   * then by feature, and rows of one feature come in ascending order over all pieces.
+   * then by feature, and rows of one feature come in ascending order over all pieces. Until it is done nobody but
+   * `onFirings` may take work memory, for ONNX Runtime has addresses in it.
    *
    * @param top the cut-offs of the batch's rows; topk and groupmax only
    * @throws ActivationNotFinite
@@ -107,15 +109,15 @@ export class Encoder {
   }
 
   private async eachProduct(
-    { bytes, count, firstRow, excluded }: RowBatch,
+    { address, count, firstRow, excluded }: RowBatch,
     use: (tile: Tile, rows: ScannedRows) => void,
   ): Promise<void> {
-    const { rowBytes, scan } = this;
+    const { rowBytes, scan, memory } = this;
     for (let first = 0; first < count; first += rowsOfProduct) {
       const rows = { count: Math.min(rowsOfProduct, count - first), first, batchStart: firstRow, excluded };
-      const part = bytes.subarray(first * rowBytes, (first + rows.count) * rowBytes);
       for (const [tile, product] of this.products) {
-        await product.run(part, rows.count, scan.productView(tile));
+        const bytes = memory.view(address + first * rowBytes, rows.count * rowBytes);
+        await product.run(bytes, rows.count, scan.productView(tile));
         use(tile, rows);
       }
     }

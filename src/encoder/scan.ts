@@ -96,14 +96,15 @@ export class Scan {
    * @throws ActivationNotFinite
    */
   list(tile: Tile, rows: ScannedRows, onFirings: (firings: Firings) => void, top?: TopFeatures): void {
-    const view = this.memory.view(this.state, stateBytes);
-    const state = new Uint32Array(view.buffer, view.byteOffset, 4);
-    state[0] = 0;
-    while (state[0] < rows.count) {
+    // A view is made anew each time, for `onFirings` may take memory.
+    for (let row = 0; row < rows.count;) {
+      this.stateView()[0] = row;
       this.call(tile, rows, top);
-      if (state[2] !== noRow) throw this.notFinite(rows, state[2]!, state[3]! + this.tiles[0]!.from);
-      this.firings.count = state[1]!;
-      if (this.firings.count > 0) onFirings(this.firings);
+      const [next, count, brokenRow, brokenFeature] = this.stateView() as unknown as [number, number, number, number];
+      if (brokenRow !== noRow) throw this.notFinite(rows, brokenRow, brokenFeature + this.tiles[0]!.from);
+      row = next;
+      this.firings.count = count;
+      if (count > 0) onFirings(this.firings);
     }
   }
 
@@ -118,7 +119,7 @@ export class Scan {
     if (place) throw this.notFinite(rows, rows.first + place.row, tile.from + place.column);
   }
 
-  /** Runs the kernel of the architecture from row `state[0]` on. */
+  /** Runs the kernel of the architecture from the row on that the state names. */
   private call(tile: Tile, rows: ScannedRows, top: TopFeatures | undefined): void {
     const { memory, state, firings, sae } = this;
     const product = this.product + 4 * tile.skipped;
@@ -156,6 +157,11 @@ export class Scan {
         break;
       }
     }
+  }
+
+  private stateView(): Uint32Array {
+    const view = this.memory.view(this.state, stateBytes);
+    return new Uint32Array(view.buffer, view.byteOffset, stateBytes / 4);
   }
 
   private notFinite(rows: ScannedRows, rowInBatch: number, feature: number): ActivationNotFinite {

@@ -20,13 +20,14 @@ const read = (from: number, to: number): Promise<{ encoder: Float32Array; encode
     encoder: new Float32Array((to - from) * inputWidth).fill(1),
     encoderBias: new Float32Array(to - from),
   });
-const encoder = await Encoder.open(sae, read, new WorkMemory(), {
+const memory = new WorkMemory();
+const encoder = await Encoder.open(sae, read, memory, {
   from: 0,
   to: features,
   rowType: 'F16',
   compute: { provider: 'cpu', threads: 1 },
   shapes: 'any',
 });
-const batch = { bytes: new Uint8Array(256 * inputWidth * 2), count: 256, firstRow: 0 };
+const batch = { address: memory.take(256 * inputWidth * 2), count: 256, firstRow: 0 };
 for (let i = 0; i < 6; i++) await encoder.encode(batch, () => undefined);
 console.log(status('VmHWM') - before);
