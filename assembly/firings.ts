@@ -13,22 +13,24 @@ let apart: u32 = 0;
 /** The first value that is not finite: its row and feature. The row is `nowhere` as long as there is none. */
 let brokenRow: u32 = 0;
 let brokenFeature: u32 = 0;
+/** Address of a byte for each row of the batch, not 0 where what is not finite shall be left out; or 0. */
+let excluded: u32 = 0;
 
 const nowhere: u32 = 0xffff_ffff;
 
-/** An activation that is added to the list, or noted if it is not a finite number. */
+/** Adds an activation to the list. If it is not a finite number, its row had better be excluded. */
 function push(row: u32, feature: u32, value: f32): void {
+  if (!(abs(value) <= f32.MAX_VALUE)) {
+    if (excluded != 0 && load<u8>(excluded + row) != 0) return;
+    if (brokenRow == nowhere) {
+      brokenRow = row;
+      brokenFeature = feature;
+    }
+  }
   store<u32>(next, row);
   store<u32>(next + apart, feature);
   store<f32>(next + 2 * apart, value);
   next += 4;
-  if (!(abs(value) <= f32.MAX_VALUE)) note(row, feature);
-}
-
-function note(row: u32, feature: u32): void {
-  if (brokenRow != nowhere) return;
-  brokenRow = row;
-  brokenFeature = feature;
 }
 
 /**
@@ -38,12 +40,14 @@ function note(row: u32, feature: u32): void {
  * @param stride bytes from row to row
  * @param first the number that the first column's feature has in the list; the others follow
  * @param firstRow the number that the first row has in the list
+ * @param excludedRows address of a byte for each row by its number in the list, not 0 where values that are not finite are
+ *   left out in silence; 0 if there are none
  * @param bias address of float32 [width]
  * @param bound address of float32 [width], each ≥ 0
  * @param firings address of the list: `capacity` rows, then as many features (u32), then as many values (float32)
  * @param state address of u32 [4]: the row to begin at; on return the row that comes next (`rows`, or less where the
- *   list might not hold another row), the number of firings, row and feature of the first value that is not finite
- *   (row 2^32 − 1: all are)
+ *   list might not hold another row), the number of firings, row and feature of the first value that is not finite on a
+ *   row that is not excluded (row 2^32 − 1: there is none)
  */
 export function scanFirings(
   product: u32,
@@ -52,13 +56,14 @@ export function scanFirings(
   first: u32,
   firstRow: u32,
   rows: u32,
+  excludedRows: u32,
   bias: u32,
   bound: u32,
   firings: u32,
   capacity: u32,
   state: u32,
 ): void {
-  let row = begin(firings, capacity, state);
+  let row = begin(excludedRows, firings, capacity, state);
   for (; row < rows && holds(width, firings, capacity); row++) {
     const line = product + row * stride;
     let f: u32 = 0;
@@ -100,6 +105,7 @@ export function scanGated(
   first: u32,
   firstRow: u32,
   rows: u32,
+  excludedRows: u32,
   gateBias: u32,
   scale: u32,
   bias: u32,
@@ -107,7 +113,7 @@ export function scanGated(
   capacity: u32,
   state: u32,
 ): void {
-  let row = begin(firings, capacity, state);
+  let row = begin(excludedRows, firings, capacity, state);
   for (; row < rows && holds(width, firings, capacity); row++) {
     const line = product + row * stride;
     let f: u32 = 0;
@@ -122,7 +128,11 @@ export function scanGated(
       for (; loud != 0; loud &= loud - 1) {
         const lane = f + ctz(loud);
         const place = lane << 2;
-        push(firstRow + row, first + lane, load<f32>(line + place) * load<f32>(scale + place) + load<f32>(bias + place));
+        push(
+          firstRow + row,
+          first + lane,
+          load<f32>(line + place) * load<f32>(scale + place) + load<f32>(bias + place),
+        );
       }
     }
     for (; f < width; f++) {
@@ -162,6 +172,7 @@ export function scanTop(
   first: u32,
   firstRow: u32,
   rows: u32,
+  excludedRows: u32,
   bias: u32,
   norm: u32,
   base: u32,
@@ -172,7 +183,7 @@ export function scanTop(
   capacity: u32,
   state: u32,
 ): void {
-  let row = begin(firings, capacity, state);
+  let row = begin(excludedRows, firings, capacity, state);
   for (; row < rows && holds(width, firings, capacity); row++) {
     const line = product + row * stride;
     for (let from: u32 = 0; from < width;) {
@@ -221,7 +232,8 @@ function scanGroup(
 }
 
 /** @returns the row to begin at */
-function begin(firings: u32, capacity: u32, state: u32): u32 {
+function begin(excludedRows: u32, firings: u32, capacity: u32, state: u32): u32 {
+  excluded = excludedRows;
   next = firings;
   apart = capacity << 2;
   brokenRow = nowhere;

@@ -15,13 +15,14 @@ export function candidate(line: u32, bias: u32, norm: u32, column: u32): f32 {
  *
  * @param product address of float32 [rows, stride]; `stride` in bytes
  * @param first the feature of the first column
+ * @param excludedRows address of a byte for each row, not 0 where values that are not finite are passed over; or 0
  * @param bias address of float32 [width], like `norm`
  * @param groupSize features of a group
  * @param groups groups of a token
  * @param kept candidates of a group
  * @param sizes address of u32 [rows, groups]: how many candidates there are
  * @param heaps address of (float32 value, u32 index) [rows, groups, kept]: heaps with the least candidate at the root
- * @returns row · 2^32 + column of the first value that is not finite, or −1
+ * @returns row · 2^32 + column of the first value that is not finite on a row that is not excluded, or −1
  */
 export function offerTop(
   product: u32,
@@ -29,6 +30,7 @@ export function offerTop(
   width: u32,
   first: u32,
   rows: u32,
+  excludedRows: u32,
   bias: u32,
   norm: u32,
   groupSize: u32,
@@ -39,6 +41,7 @@ export function offerTop(
 ): f64 {
   for (let row: u32 = 0; row < rows; row++) {
     const line = product + row * stride;
+    const forgiving = excludedRows != 0 && load<u8>(excludedRows + row) != 0;
     for (let from: u32 = 0; from < width;) {
       const group = (first + from) / groupSize;
       const to = min(width, (group + 1) * groupSize - first);
@@ -48,6 +51,7 @@ export function offerTop(
         from,
         to,
         first,
+        forgiving,
         bias,
         norm,
         kept,
@@ -67,6 +71,7 @@ function offerGroup(
   f: u32,
   to: u32,
   first: u32,
+  forgiving: bool,
   bias: u32,
   norm: u32,
   kept: u32,
@@ -88,7 +93,10 @@ function offerGroup(
     for (; loud != 0; loud &= loud - 1) {
       const lane = f + ctz(loud);
       const value = candidate(line, bias, norm, lane);
-      if (!(abs(value) <= f32.MAX_VALUE)) return lane;
+      if (!(abs(value) <= f32.MAX_VALUE)) {
+        if (forgiving) continue;
+        return lane;
+      }
       if (value < least) continue;
       const index = first + lane;
       if (size < kept) {

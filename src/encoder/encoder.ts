@@ -2,6 +2,7 @@ import type { WorkMemory } from '../memory/workMemory.js';
 import type { Firings } from './firings.js';
 import { Product } from './product.js';
 import { Scan } from './scan.js';
+import type { ScannedRows } from './scan.js';
 import type { Compute } from './session.js';
 import { cutTiles, rowsOfProduct } from './tiles.js';
 import type { Shapes, Tile } from './tiles.js';
@@ -19,13 +20,18 @@ export interface EncoderOptions {
   readonly shapes: Shapes;
 }
 
-/** Rows in memory. */
+/** Rows in work memory. */
 export interface RowBatch {
-  /** [count, d] of the encoder's row type, aligned to it. */
-  readonly bytes: Uint8Array;
+  /** Where they begin: [count, d] of the encoder's row type, aligned to it. */
+  readonly address: number;
   readonly count: number;
   /** The first one's number in the dataset; for messages. */
   readonly firstRow: number;
+  /**
+   * Address of a byte for each row in the encoder's bank of work memory, not 0 where the row is excluded: there, what is
+   * not finite is left out and is no error [none are excluded].
+   */
+  readonly excluded?: number;
 }
 
 /**
@@ -39,6 +45,7 @@ export class Encoder {
   private constructor(
     private readonly products: ReadonlyMap<Tile, Product>,
     private readonly scan: Scan,
+    private readonly memory: WorkMemory,
     private readonly rowBytes: number,
   ) {}
 
@@ -58,7 +65,7 @@ export class Encoder {
     const tiles = cutTiles(sae.inputWidth, from, to, shapes);
     const scan = new Scan(memory, sae, tiles);
     const products = new Map<Tile, Product>();
-    const encoder = new Encoder(products, scan, sae.inputWidth * rowTypeBytes[rowType]);
+    const encoder = new Encoder(products, scan, memory, sae.inputWidth * rowTypeBytes[rowType]);
     try {
       for (const tile of tiles) {
         const weights = await read(tile.from, tile.to);
@@ -75,7 +82,8 @@ export class Encoder {
 
   /**
    * Tells which features fire on the rows of a batch, and how strongly. The list comes in pieces: each is ordered by row,
-   * then by feature, and rows of one feature come in ascending order over all pieces.
+   * then by feature, and rows of one feature come in ascending order over all pieces. Until it is done nobody but
+   * `onFirings` may take work memory, for ONNX Runtime has addresses in it.
    *
    * @param top the cut-offs of the batch's rows; topk and groupmax only
    * @throws ActivationNotFinite
@@ -101,15 +109,15 @@ export class Encoder {
   }
 
   private async eachProduct(
-    { bytes, count, firstRow }: RowBatch,
-    use: (tile: Tile, rows: { count: number; first: number; batchStart: number }) => void,
+    { address, count, firstRow, excluded }: RowBatch,
+    use: (tile: Tile, rows: ScannedRows) => void,
   ): Promise<void> {
-    const { rowBytes, scan } = this;
+    const { rowBytes, scan, memory } = this;
     for (let first = 0; first < count; first += rowsOfProduct) {
-      const rows = { count: Math.min(rowsOfProduct, count - first), first, batchStart: firstRow };
-      const part = bytes.subarray(first * rowBytes, (first + rows.count) * rowBytes);
+      const rows = { count: Math.min(rowsOfProduct, count - first), first, batchStart: firstRow, excluded };
       for (const [tile, product] of this.products) {
-        await product.run(part, rows.count, scan.productView(tile));
+        const bytes = memory.view(address + first * rowBytes, rows.count * rowBytes);
+        await product.run(bytes, rows.count, scan.productView(tile));
         use(tile, rows);
       }
     }

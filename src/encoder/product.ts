@@ -44,7 +44,7 @@ export class Product {
    */
   async run(rows: Uint8Array, count: number, product: Float32Array): Promise<void> {
     if (!this.padded) return this.session.run(rows, count, product.subarray(0, count * this.width));
-    this.padded.fill(0);
+    // What stands behind them is of no account: rows do not touch each other.
     this.padded.set(rows);
     await this.session.run(this.padded, rowsOfProduct, product);
   }

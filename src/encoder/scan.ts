@@ -23,6 +23,8 @@ export interface ScannedRows {
   readonly first: number;
   /** The batch's first row in the dataset; for messages. */
   readonly batchStart: number;
+  /** Address of a byte for each row of the batch, not 0 where the row is excluded. */
+  readonly excluded: number | undefined;
 }
 
 /**
@@ -94,14 +96,15 @@ export class Scan {
    * @throws ActivationNotFinite
    */
   list(tile: Tile, rows: ScannedRows, onFirings: (firings: Firings) => void, top?: TopFeatures): void {
-    const view = this.memory.view(this.state, stateBytes);
-    const state = new Uint32Array(view.buffer, view.byteOffset, 4);
-    state[0] = 0;
-    while (state[0] < rows.count) {
+    // A view is made anew each time, for `onFirings` may take memory.
+    for (let row = 0; row < rows.count;) {
+      this.stateView()[0] = row;
       this.call(tile, rows, top);
-      if (state[2] !== noRow) throw this.notFinite(rows, state[2]!, state[3]! + this.tiles[0]!.from);
-      this.firings.count = state[1]!;
-      if (this.firings.count > 0) onFirings(this.firings);
+      const [next, count, brokenRow, brokenFeature] = this.stateView() as unknown as [number, number, number, number];
+      if (brokenRow !== noRow) throw this.notFinite(rows, brokenRow, brokenFeature + this.tiles[0]!.from);
+      row = next;
+      this.firings.count = count;
+      if (count > 0) onFirings(this.firings);
     }
   }
 
@@ -112,26 +115,27 @@ export class Scan {
   offer(tile: Tile, rows: ScannedRows, top: TopFeatures): void {
     const [bias, norm] = this.parameters.get(tile)!;
     const product = this.product + 4 * tile.skipped;
-    const place = top.offer(product, 4 * tile.width, columnsOf(tile), tile.from, rows.first, rows.count, bias, norm);
+    const place = top.offer(product, 4 * tile.width, columnsOf(tile), tile.from, rows, bias, norm);
     if (place) throw this.notFinite(rows, rows.first + place.row, tile.from + place.column);
   }
 
-  /** Runs the kernel of the architecture from row `state[0]` on. */
+  /** Runs the kernel of the architecture from the row on that the state names. */
   private call(tile: Tile, rows: ScannedRows, top: TopFeatures | undefined): void {
     const { memory, state, firings, sae } = this;
     const product = this.product + 4 * tile.skipped;
     const start = this.tiles[0]!.from;
     const [first, second, third] = this.parameters.get(tile)!.map(inBank) as [number, number, number];
-    const kernels = memory.kernelsAt(state);
+    const kernels = memory.kernelsAt(state, ...(rows.excluded === undefined ? [] : [rows.excluded]));
     const where = [inBank(product), 4 * tile.width, columnsOf(tile)] as const;
+    const which = [rows.first, rows.count, inBank(rows.excluded ?? 0)] as const;
     const list = [inBank(firings.rows), firings.capacity, inBank(state)] as const;
     switch (sae.architecture) {
       case 'standard':
       case 'jumprelu':
-        kernels.scanFirings(...where, tile.from - start, rows.first, rows.count, first, second, ...list);
+        kernels.scanFirings(...where, tile.from - start, ...which, first, second, ...list);
         break;
       case 'gated':
-        kernels.scanGated(...where, tile.from - start, rows.first, rows.count, first, second, third, ...list);
+        kernels.scanGated(...where, tile.from - start, ...which, first, second, third, ...list);
         break;
       case 'topk':
       case 'groupmax': {
@@ -141,8 +145,7 @@ export class Scan {
         kernels.scanTop(
           ...where,
           tile.from,
-          rows.first,
-          rows.count,
+          ...which,
           first,
           second,
           start,
@@ -154,6 +157,11 @@ export class Scan {
         break;
       }
     }
+  }
+
+  private stateView(): Uint32Array {
+    const view = this.memory.view(this.state, stateBytes);
+    return new Uint32Array(view.buffer, view.byteOffset, stateBytes / 4);
   }
 
   private notFinite(rows: ScannedRows, rowInBatch: number, feature: number): ActivationNotFinite {

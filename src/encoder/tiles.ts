@@ -55,11 +55,11 @@ const besidesBytes = 96 * 1024 * 1024;
 
 /**
  * Bytes that an encoder of `features` features takes at most, work memory included; measured (docs/architecture.md).
- * While it is opened a tile of weights exists up to five times: as read, as a model, parsed, as a tensor and packed.
+ * While it is opened a tile of weights exists up to four times: as read, as a model, parsed and packed.
  */
 export function encoderBytes(inputWidth: number, features: number, rowType: RowType): number {
   const tile = Math.min(features, anyColumns(inputWidth));
-  const weights = 4 * inputWidth * (features + 5 * tile);
+  const weights = 4 * inputWidth * (features + 4 * tile);
   const rows = rowsOfProduct * inputWidth * (rowTypeBytes[rowType] + 8);
   return weights + rows + 4 * rowsOfProduct * tile + workBytesOfFeatures(features) + besidesBytes;
 }

@@ -55,7 +55,7 @@ export class TopFeatures {
    * Takes columns of a product in (assembly/topFeatures.ts). All addresses lie in this one's bank.
    * @param stride bytes from row to row
    * @param feature the first column's
-   * @param firstRow the first row's place in the batch
+   * @param rows the product's, `first` is its place in the batch
    * @returns the first value that is not finite: its row in the product, and its column
    */
   offer(
@@ -63,19 +63,20 @@ export class TopFeatures {
     stride: number,
     width: number,
     feature: number,
-    firstRow: number,
-    rows: number,
+    { first, count, excluded }: { first: number; count: number; excluded: number | undefined },
     bias: number,
     norm: number,
   ): { row: number; column: number } | undefined {
     const { groups, groupSize, kept } = this.groups;
-    const list = firstRow * groups;
-    const broken = this.kernels(product, bias, norm).offerTop(
+    const list = first * groups;
+    const excludedRows = excluded === undefined ? [] : [excluded + first];
+    const broken = this.kernels(product, bias, norm, ...excludedRows).offerTop(
       inBank(product),
       stride,
       width,
       feature,
-      rows,
+      count,
+      inBank(excludedRows[0] ?? 0),
       inBank(bias),
       inBank(norm),
       groupSize,

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { ActivationNotFinite } from '../../src/errors.js';
+import type { RowBatch } from '../../src/encoder/encoder.js';
+import type { Firings } from '../../src/encoder/firings.js';
 import { TopFeatures } from '../../src/encoder/topFeatures.js';
 import type { EncodedSae, EncoderWeights, RowType } from '../../src/encoder/weights.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
 import { findPython, runPython } from '../support/python.js';
-import { firingsOf, noise, openEncoder, rowBytes } from './support.js';
-import type { Firing } from './support.js';
+import { firingsOf, noise, openEncoder, placeRows, rowBytes } from './support.js';
+import type { Firing, TestEncoder } from './support.js';
 
 const inputWidth = 20;
 const features = 24;
@@ -51,7 +53,7 @@ async function encodeInBlocks(sae: EncodedSae, weights: EncoderWeights, rowType:
   ] as const;
   for (const [from, to] of top ? blocks : []) {
     const encoder = await openEncoder(sae, weights, { from, to, rowType }, memory);
-    await encoder.offer({ bytes, count: rows, firstRow: 0 }, top!);
+    await encoder.encoder.offer(placeRows(encoder, bytes, rows), top!);
     await encoder.close();
   }
   top?.finish();
@@ -152,7 +154,7 @@ describe('Encoder', () => {
     });
   });
 
-  it('names row and feature of an activation that is too large, or not a number', async () => {
+  it('names row and feature of an activation that is too large, or not a number, unless the row is excluded', async () => {
     const big = 3e38;
     const encoder = noise(features * inputWidth, 2);
     // What each of four features does with a row of large numbers: to infinity, to minus infinity, to NaN.
@@ -170,19 +172,57 @@ describe('Encoder', () => {
         bytes[3 * inputWidth] = bytes[3 * inputWidth + 7] = 4;
         const memory = new WorkMemory();
         const opened = await openEncoder(sae, weights, {}, memory);
-        const batch = { bytes: rowBytes(bytes, 'F32'), count: rows, firstRow: 1000 };
+        const batch = placeRows(opened, rowBytes(bytes, 'F32'), rows, 1000);
         const work =
           architecture === 'topk'
-            ? opened.offer(batch, new TopFeatures(memory, sae, rows))
-            : opened.encode(batch, () => undefined);
+            ? opened.encoder.offer(batch, new TopFeatures(memory, sae, rows))
+            : opened.encoder.encode(batch, () => undefined);
         await assert.rejects(work, (error: unknown) => {
           assert.ok(error instanceof ActivationNotFinite, `${name}, ${architecture}: ${String(error)}`);
           assert.deepEqual(error.fields, { row: 1003, feature: 21 });
           return true;
         });
+        await assertForgiven(sae, opened, batch);
         await opened.close();
       }
     }
+  });
+
+  /** With row 3 excluded there is no error, and nothing but finite numbers. */
+  async function assertForgiven(sae: EncodedSae, { encoder, memory }: TestEncoder, batch: RowBatch): Promise<void> {
+    const excluded = memory.take(rows);
+    memory.view(excluded, rows).set([0, 0, 0, 1, 0, 0]);
+    const top = sae.architecture === 'topk' ? new TopFeatures(memory, sae, rows) : undefined;
+    if (top) await encoder.offer({ ...batch, excluded }, top);
+    top?.finish();
+    let count = 0;
+    const check = (firings: Firings): void => {
+      count += firings.count;
+      assert.ok(firings.activationView().every(Number.isFinite));
+    };
+    await encoder.encode({ ...batch, excluded }, check, top);
+    assert.ok(count > 0);
+  }
+
+  it('lets memory be taken while it lists', async () => {
+    const sae: EncodedSae = {
+      architecture: 'standard',
+      inputWidth,
+      features: 1000,
+      normalization: 'none',
+      inputScale: 1,
+    };
+    const encoderBias = new Float32Array(1000).fill(1);
+    const opened = await openEncoder(sae, { encoder: new Float32Array(1000 * inputWidth), encoderBias });
+    const batch = placeRows(opened, new Uint8Array(600 * inputWidth * 4), 600);
+    let count = 0;
+    await opened.encoder.encode(batch, (firings) => {
+      count += firings.count;
+      // At least a page: earlier views become void.
+      opened.memory.take(100_000);
+    });
+    await opened.close();
+    assert.equal(count, 600_000);
   });
 
   it('does not hide rows whose norm is too large for float32', async () => {

@@ -119,7 +119,7 @@ describe('scans of a product', () => {
           const found = scan(rows, width + room, (firings, capacity, state) => {
             const kernels = memory.kernelsAt(firings);
             const { product, bias, bound } = at;
-            kernels.scanFirings(product, 4 * stride, width, first, 7, rows, bias, bound, firings, capacity, state);
+            kernels.scanFirings(product, 4 * stride, width, first, 7, rows, 0, bias, bound, firings, capacity, state);
           });
           const expected = plain(rows, width, (row, column) => {
             const p = f(product[row * stride + column]! + bias[column]!);
@@ -147,7 +147,7 @@ describe('scans of a product', () => {
           const found = scan(rows, width + room, (firings, capacity, state) => {
             const kernels = memory.kernelsAt(firings);
             const { product, gate, scale, bias } = at;
-            kernels.scanGated(product, 4 * stride, width, 0, 0, rows, gate, scale, bias, firings, capacity, state);
+            kernels.scanGated(product, 4 * stride, width, 0, 0, rows, 0, gate, scale, bias, firings, capacity, state);
           });
           const expected = plain(rows, width, (row, column) => {
             const dot = product[row * stride + column]!;
@@ -194,7 +194,7 @@ describe('scans of a product', () => {
             const count = Math.min(blockSize, width - start);
             const [p, b, n] = [at.product + 4 * start, at.bias + 4 * start, at.norm + 4 * start];
             const broken = kernels.offerTop(
-              ...([p, 4 * stride, count, start, rows, b, n, groupSize, groups, kept, sizes, heaps] as const),
+              ...([p, 4 * stride, count, start, rows, 0, b, n, groupSize, groups, kept, sizes, heaps] as const),
             );
             assert.equal(broken, -1);
           }
@@ -202,7 +202,7 @@ describe('scans of a product', () => {
           const found = scan(rows, width + 3, (firings, capacity, state) => {
             const { product, bias, norm } = at;
             kernels.scanTop(
-              ...([product, 4 * stride, width, 0, 0, rows, bias, norm, 0, groupSize, groups, cutoffs] as const),
+              ...([product, 4 * stride, width, 0, 0, rows, 0, bias, norm, 0, groupSize, groups, cutoffs] as const),
               firings,
               capacity,
               state,
@@ -242,7 +242,7 @@ describe('scans of a product', () => {
       memory.view(sizes, 12).fill(0);
       const heaps = memory.take(8 * 3 * 2);
       const kernels = memory.kernelsAt(heaps);
-      assert.equal(kernels.offerTop(at, 84, 21, 0, 3, bias, norm, 21, 1, 2, sizes, heaps), 2 * 2 ** 32 + 18);
+      assert.equal(kernels.offerTop(at, 84, 21, 0, 3, 0, bias, norm, 21, 1, 2, sizes, heaps), 2 * 2 ** 32 + 18);
     }
   });
 });

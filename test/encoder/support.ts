@@ -1,5 +1,5 @@
 import { Encoder } from '../../src/encoder/encoder.js';
-import type { EncoderOptions } from '../../src/encoder/encoder.js';
+import type { EncoderOptions, RowBatch } from '../../src/encoder/encoder.js';
 import type { TopFeatures } from '../../src/encoder/topFeatures.js';
 import type { EncodedSae, EncoderWeights, RowType } from '../../src/encoder/weights.js';
 import { WorkMemory } from '../../src/memory/workMemory.js';
@@ -10,15 +10,15 @@ export interface Firing {
   activation: number;
 }
 
-/** An encoder of all features, or of those that `options` tell, in a memory of its own. */
+/** An encoder of all features, or of those that `options` tell. */
 export async function openEncoder(
   sae: EncodedSae,
   weights: EncoderWeights,
   options: Partial<EncoderOptions> = {},
   memory = new WorkMemory(),
-): Promise<Encoder> {
+): Promise<TestEncoder> {
   const read = (from: number, to: number): Promise<EncoderWeights> => Promise.resolve(part(weights, from, to));
-  return Encoder.open(sae, read, memory, {
+  const encoder = await Encoder.open(sae, read, memory, {
     from: 0,
     to: sae.features,
     rowType: 'F32',
@@ -26,6 +26,20 @@ export async function openEncoder(
     shapes: 'any',
     ...options,
   });
+  return { encoder, memory, close: () => encoder.close() };
+}
+
+export interface TestEncoder {
+  encoder: Encoder;
+  memory: WorkMemory;
+  close(): Promise<void>;
+}
+
+/** Puts rows into the encoder's memory. */
+export function placeRows({ memory }: TestEncoder, bytes: Uint8Array, count: number, firstRow = 0): RowBatch {
+  const address = memory.take(bytes.length);
+  memory.view(address, bytes.length).set(bytes);
+  return { address, count, firstRow };
 }
 
 /** The weights of the features [from, to). */
@@ -45,7 +59,7 @@ export function part(weights: EncoderWeights, from: number, to: number): Encoder
 
 /** All firings of some rows, in the order in which they are found. */
 export async function firingsOf(
-  encoder: Encoder,
+  opened: TestEncoder,
   bytes: Uint8Array,
   count: number,
   top?: TopFeatures,
@@ -58,7 +72,7 @@ export async function firingsOf(
       found.push({ row, feature: features[i]!, activation: activations[i]! });
     }
   };
-  await encoder.encode({ bytes, count, firstRow: 0 }, collect, top);
+  await opened.encoder.encode(placeRows(opened, bytes, count), collect, top);
   return found;
 }
 
