@@ -4,6 +4,8 @@ import { parseShuffleInput } from '../shuffle/input.js';
 import type { AlignedInput, ShuffleInput } from '../shuffle/input.js';
 import { parseVerifyInput } from '../verify/verifyRun.js';
 import type { VerifyInput } from '../verify/verifyRun.js';
+import { parseVisualizeInput } from '../visualize/input.js';
+import type { VisualizeInput } from '../visualize/input.js';
 import type { Timing } from '../workflows/contract.js';
 import { attempt } from './attempt.js';
 
@@ -27,6 +29,7 @@ export interface AdmissionActivities {
   /** `locks` belong to the outputs, in their order. */
   admitShuffle(input: unknown): Promise<Admission & { input: ShuffleInput | AlignedInput; locks: readonly string[] }>;
   admitVerify(input: unknown): Promise<Admission & { input: VerifyInput }>;
+  admitVisualize(input: unknown): Promise<Admission & { input: VisualizeInput; lock: string }>;
   /** Sum of the slots that the identities of the polling workers state; at least 1. */
   countSlots(): Promise<number>;
   /** The root workflow behind the run that holds an output; undefined when nobody does. */
@@ -64,6 +67,14 @@ export function admissionActivities({
       ),
     admitVerify: (input) =>
       attempt(async () => ({ input: parseVerifyInput(input), ...(await admit(undefined)) }), { refusal: true }),
+    admitVisualize: (input) =>
+      attempt(
+        async () => {
+          const parsed = parseVisualizeInput(input);
+          return { input: parsed, lock: lockOf(parsed.output), ...(await admit(parsed.parallelism)) };
+        },
+        { refusal: true },
+      ),
     countSlots: () => slotsOfPollers(pollerTimeout),
     findHolder: (lock) => attempt(() => findHolder(lock)),
   };

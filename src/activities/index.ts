@@ -6,9 +6,11 @@ import { shuffleActivities } from './shuffle.js';
 import type { ShuffleActivities } from './shuffle.js';
 import { verifyActivities } from './verify.js';
 import type { VerifyActivities } from './verify.js';
+import { visualizeActivities } from './visualize.js';
+import type { VisualizeActivities } from './visualize.js';
 
 /** All activities that a worker offers. */
-export type Activities = AdmissionActivities & ShuffleActivities & VerifyActivities;
+export type Activities = AdmissionActivities & ShuffleActivities & VerifyActivities & VisualizeActivities;
 
 /** @param threads do the work on data */
 export function createActivities(store: ObjectStore, threads: ThreadPool, timing: ClusterTiming): Activities {
@@ -16,5 +18,6 @@ export function createActivities(store: ObjectStore, threads: ThreadPool, timing
     ...admissionActivities(timing),
     ...shuffleActivities(store, threads),
     ...verifyActivities(store, threads),
+    ...visualizeActivities(store, threads),
   };
 }

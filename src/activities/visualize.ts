@@ -77,7 +77,13 @@ export function visualizeActivities(store: ObjectStore, threads: ThreadPool): Vi
               .map((name, index) => {
                 const { groups, ...rest } = done.get(index + 1) ?? nothing;
                 const pass = index + 1;
-                return { pass, name, tasks: run.taskCount(pass), bytes: 0, done: { ...rest, groups: encodeSet(groups) } };
+                return {
+                  pass,
+                  name,
+                  tasks: run.taskCount(pass),
+                  bytes: 0,
+                  done: { ...rest, groups: encodeSet(groups) },
+                };
               })
               .filter(({ tasks }) => tasks > 0),
             result: result ?? null,
@@ -105,9 +111,7 @@ export function visualizeActivities(store: ObjectStore, threads: ThreadPool): Vi
       attempt(async ({ signal }) => forgetTasks(store, await open(reference), pass, tasks, signal)),
 
     commitVisualize: (reference, warnings) =>
-      attempt(async ({ signal }) =>
-        commitVisualize(store, await open(reference), reference.uris, warnings, signal),
-      ),
+      attempt(async ({ signal }) => commitVisualize(store, await open(reference), reference.uris, warnings, signal)),
 
     cleanUpVisualize: (reference) =>
       attempt(async ({ signal }) => {

@@ -4,8 +4,9 @@ import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, defaultPaylo
 import { InvalidInput } from '../errors.js';
 import { jsonDigest } from '../json.js';
 import type { Json } from '../json.js';
-import { parseShuffleInput, resourceFields } from '../shuffle/input.js';
+import * as shuffle from '../shuffle/input.js';
 import { parseVerifyInput } from '../verify/verifyRun.js';
+import * as visualize from '../visualize/input.js';
 import { taskQueue } from '../workflows/contract.js';
 import { readInputFile } from './inputFile.js';
 import { ReportedFailure, say } from './output.js';
@@ -20,7 +21,8 @@ interface WorkflowType {
 }
 
 const types = new Map<string, WorkflowType>([
-  ['shuffle', { parse: parseShuffleInput, resources: resourceFields }],
+  ['shuffle', { parse: shuffle.parseShuffleInput, resources: shuffle.resourceFields }],
+  ['visualize', { parse: visualize.parseVisualizeInput, resources: visualize.resourceFields }],
   ['verify', { parse: parseVerifyInput, resources: [] }],
 ]);
 
@@ -86,7 +88,9 @@ export async function startWorkflow(
 /** What goes where, for people. */
 function placesOf(parsed: Start['parsed']): string {
   const pairs = (parsed.aligned ?? [parsed]) as readonly Start['parsed'][];
-  return pairs.map(({ input, output }) => `${JSON.stringify(input)} → ${JSON.stringify(output)}`).join(', ');
+  return pairs
+    .map(({ input, activations, output }) => `${JSON.stringify(input ?? activations)} → ${JSON.stringify(output)}`)
+    .join(', ');
 }
 
 /** Checks an input and derives the workflow's id from all of it that decides the output. @throws InvalidInput */

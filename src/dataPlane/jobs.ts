@@ -13,7 +13,13 @@ import { decodePlanFile as decodeVisualizePlan, passes } from '../visualize/run.
 import type { VisualizeRun } from '../visualize/run.js';
 import { dumpOf } from '../visualize/sources.js';
 import { runVisualizeTask } from '../visualize/task.js';
-import type { RunReference, TaskCall, TaskOutcome, VerifyReference, VisualizeReference } from '../workflows/contract.js';
+import type {
+  RunReference,
+  TaskCall,
+  TaskOutcome,
+  VerifyReference,
+  VisualizeReference,
+} from '../workflows/contract.js';
 
 /** A task of a shuffle. */
 export interface ShuffleJob {

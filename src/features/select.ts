@@ -70,7 +70,15 @@ export function selectFeature(
   const firing = firingTokens(octaves);
   if (firing === 0) {
     const reason = excludedFiring > 0 ? 'fires only on excluded tokens' : 'never fires';
-    const nothing = { density: 0, max: 0, mean: 0, histogram: null, topTokens: [], sample: { tokens: 0, ids: [] }, groups: [] };
+    const nothing = {
+      density: 0,
+      max: 0,
+      mean: 0,
+      histogram: null,
+      topTokens: [],
+      sample: { tokens: 0, ids: [] },
+      groups: [],
+    };
     return { feature, state: 'dead', reason, tokens, firing, excludedFiring, ...nothing };
   }
   const byActivation = activationOrder(state.tokens);

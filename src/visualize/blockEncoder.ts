@@ -8,12 +8,12 @@ export async function openBlockEncoder(context: StageContext, block: number, ran
   const { run, dump, store, memory, compute, shapes, signal } = context;
   const { sae } = run.layout;
   const weights = await readEncoderBlock(store, run, block, signal);
-  return Encoder.open(
-    sae,
-    (from, to) => Promise.resolve(partOfEncoder(weights, { from, to }, sae)),
-    memory,
-    { ...range, rowType: dump.dtype, compute, shapes },
-  );
+  return Encoder.open(sae, (from, to) => Promise.resolve(partOfEncoder(weights, { from, to }, sae)), memory, {
+    ...range,
+    rowType: dump.dtype,
+    compute,
+    shapes,
+  });
 }
 
 /** The least range that holds all of some ascending ranges. */

@@ -28,7 +28,11 @@ export async function readExcluded({ run, store, signal }: Reading, block: numbe
  * The statistics that a collect task wrote, feature after feature.
  * @throws WorkDamaged where the task must be done again; states before the damage may have been given already
  */
-export async function* readCollected(reading: Reading, block: number, shard: number): AsyncGenerator<FeatureState, void> {
+export async function* readCollected(
+  reading: Reading,
+  block: number,
+  shard: number,
+): AsyncGenerator<FeatureState, void> {
   const { run, store, signal } = reading;
   const { settings } = run.layout;
   const task = run.collectTask(block, shard);

@@ -3,7 +3,15 @@ import { DatasetConflict } from '../errors.js';
 import { mergeSlices } from '../pages/mergeSlices.js';
 import { packVocabulary } from '../pages/packVocabulary.js';
 import { formatFeatures } from '../pages/featureSet.js';
-import { decodeRun, encodeRun, maxRunBytes, runFile, runFormat, vocabularyFile, type RunDescription } from '../pages/run.js';
+import {
+  decodeRun,
+  encodeRun,
+  maxRunBytes,
+  runFile,
+  runFormat,
+  vocabularyFile,
+  type RunDescription,
+} from '../pages/run.js';
 import { tableColumns } from '../pages/table.js';
 import { idBytesOf, rowsPerFile } from '../pages/tokenStream.js';
 import { packageVersion } from '../packageFolder.js';

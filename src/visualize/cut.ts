@@ -47,11 +47,7 @@ export function featureRanges(
 }
 
 /** The cut into about so many blocks: never more than `wanted` where packs suffice. */
-export function cutIntoBlocks(
-  features: number,
-  featuresPerPack: number,
-  wanted: number,
-): FeatureCut {
+export function cutIntoBlocks(features: number, featuresPerPack: number, wanted: number): FeatureCut {
   const packs = Math.ceil(features / featuresPerPack);
   if (wanted <= packs) return { packsPerRender: Math.ceil(packs / wanted), blocksPerRender: 1 };
   return { packsPerRender: 1, blocksPerRender: Math.ceil(wanted / packs) };

@@ -9,15 +9,7 @@ export const algorithm = 'riffle-visualize/1';
 /** What pages say, and how they are packed: the input without places and resources, all defaults filled in. */
 export type Settings = Pick<
   VisualizeInput,
-  | 'columns'
-  | 'seed'
-  | 'features'
-  | 'window'
-  | 'exclude'
-  | 'nonFinite'
-  | 'logits'
-  | 'neighbours'
-  | 'featuresPerPack'
+  'columns' | 'seed' | 'features' | 'window' | 'exclude' | 'nonFinite' | 'logits' | 'neighbours' | 'featuresPerPack'
 > & {
   readonly examples: Required<VisualizeInput['examples']>;
 };

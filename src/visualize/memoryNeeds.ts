@@ -85,7 +85,14 @@ export function renderBytes(run: VisualizeRun, { from, to, firstBlock, endBlock 
   const unembedding = run.layout.unembedding?.bytes ?? 0;
   const logits = unembedding * (6 + 512 / sae.outputWidth) + (unembedding > 0 ? 64 * mebibyte : 0);
   return (
-    encoderBytes(sae.inputWidth, features, 'F32') + windows + selections + shard + weights + logits + pack * 24_576 + besidesBytes
+    encoderBytes(sae.inputWidth, features, 'F32') +
+    windows +
+    selections +
+    shard +
+    weights +
+    logits +
+    pack * 24_576 +
+    besidesBytes
   );
 }
 

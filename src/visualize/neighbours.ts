@@ -98,7 +98,7 @@ class Tile {
           while (told()[0]! < count) {
             memory
               .kernelsAt(state)
-              .scanFirings(values, 4 * width, width, 0, 0, count, bias, bound, firings, capacity, state);
+              .scanFirings(values, 4 * width, width, 0, 0, count, 0, bias, bound, firings, capacity, state);
             const listed = told()[1]!;
             const view = memory.view(firings, firingBytes(capacity));
             const list = new Uint32Array(view.buffer, view.byteOffset, 2 * capacity);

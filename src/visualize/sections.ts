@@ -42,7 +42,10 @@ export async function writeSections(
       crc = combineCrc32(crc, crc32(piece), piece.length);
       bytes += piece.length;
     }
-    return [...section, encodeTrailer(identify(run, { pass, task, section: index }, bytes), { crc32: crc, digest: 0n })];
+    return [
+      ...section,
+      encodeTrailer(identify(run, { pass, task, section: index }, bytes), { crc32: crc, digest: 0n }),
+    ];
   });
   pieces.push(...rest);
   const location = run.packedObject(pass, task);

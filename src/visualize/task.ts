@@ -29,7 +29,11 @@ export async function runVisualizeTask(
   return { report, skipped: false };
 }
 
-function stageOf(pass: number, task: number, { run }: StageContext): (context: StageContext, task: number) => Promise<TaskReport> {
+function stageOf(
+  pass: number,
+  task: number,
+  { run }: StageContext,
+): (context: StageContext, task: number) => Promise<TaskReport> {
   switch (pass) {
     case passes.prepare:
       return prepareBlock;

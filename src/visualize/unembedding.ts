@@ -1,7 +1,13 @@
 import { ObjectChanged, RiffleError, UnembeddingInvalid } from '../errors.js';
 import { widenIntegers } from '../dump/integers.js';
 import { readFeatures, readVector } from '../sae/readWeights.js';
-import { checkTensor, openSafetensors, type StoredTensor, type TensorFile, type WeightTensor } from '../sae/tensorFile.js';
+import {
+  checkTensor,
+  openSafetensors,
+  type StoredTensor,
+  type TensorFile,
+  type WeightTensor,
+} from '../sae/tensorFile.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { parseObject } from '../storage/uri.js';
 
@@ -56,8 +62,12 @@ export async function openUnembedding(
     const ids = kind.name === 'W_U' ? named.get('token_ids') : undefined;
     return {
       columns,
-      ids: ids ? await readIds(store, file, ids, columns, uri, signal) : Float64Array.from({ length: columns }, (_, id) => id),
-      normWeight: norm ? await readNorm(store, file, checkTensor(uri, norm, [width]), signal) : new Float32Array(width).fill(1),
+      ids: ids
+        ? await readIds(store, file, ids, columns, uri, signal)
+        : Float64Array.from({ length: columns }, (_, id) => id),
+      normWeight: norm
+        ? await readNorm(store, file, checkTensor(uri, norm, [width]), signal)
+        : new Float32Array(width).fill(1),
       read: (from, to) =>
         asUnembedding(uri, () =>
           readFeatures(store, file, { tensor, featureAxis: kind.rowsAreTokens ? 0 : 1 }, from, to, { signal }),
@@ -91,7 +101,8 @@ async function readIds(
   const range = { start, end: start + bytes.length };
   await store.readInto(file.location, range, bytes, { signal, ifMatch: file.head.etag });
   const ids = widenIntegers(bytes, dtype);
-  if (ids.some((id) => !(id >= 0 && id < 2 ** 31))) throw invalid(uri, 'tensor "token_ids" holds numbers that are no ids');
+  if (ids.some((id) => !(id >= 0 && id < 2 ** 31)))
+    throw invalid(uri, 'tensor "token_ids" holds numbers that are no ids');
   if (new Set(ids).size < ids.length) throw invalid(uri, 'tensor "token_ids" holds an id twice');
   return ids;
 }

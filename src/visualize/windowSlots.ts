@@ -104,10 +104,7 @@ export class WindowSlots {
     const start = window * this.width;
     const middle = start + this.window.before;
     const together = (slot: number, next: number): boolean =>
-      next >= start &&
-      next < start + this.width &&
-      this.filled[next] === 1 &&
-      this.texts[slot] === this.texts[next];
+      next >= start && next < start + this.width && this.filled[next] === 1 && this.texts[slot] === this.texts[next];
     let [from, to] = [middle, middle];
     while (together(from, from - 1)) from--;
     while (together(to, to + 1)) to++;

@@ -20,7 +20,7 @@ const groupParallelism = 100;
 const mostReports = 400;
 const mostGroupReports = 10;
 
-export type TaskActivity = 'runShuffleTask' | 'runVerifyTask';
+export type TaskActivity = 'runShuffleTask' | 'runVerifyTask' | 'runVisualizeTask';
 
 export interface FanOutInput {
   readonly activity: TaskActivity;

@@ -2,7 +2,7 @@ import { continueAsNew, isCancellation, workflowInfo } from '@temporalio/workflo
 import { sumDigests } from '../digests.js';
 import { decodeSet, encodeSet, groupOf } from '../taskGroups.js';
 import { working } from './activityProxies.js';
-import type { RunReference, TaskCall, TaskFailure, TaskOutcome, Totals } from './contract.js';
+import type { TaskCall, TaskFailure, TaskOutcome, Totals } from './contract.js';
 import { codeAndMessage } from './failures.js';
 import type { Counted, FanOutInput, fanOut, TaskActivity } from './fanOut.js';
 import { Pool } from './pool.js';
@@ -121,6 +121,13 @@ function reported(failed: ReadonlyMap<number, TaskFailure>): TaskFailure[] {
     .map((failure) => ({ ...failure, message: failure.message.slice(0, reportedCharacters) }));
 }
 
+/** Activities that fold and forget the tasks of runs that keep manifests of their groups. */
+const keepers = {
+  runShuffleTask: { fold: 'foldShuffleGroup', forget: 'forgetShuffleTasks' },
+  runVisualizeTask: { fold: 'foldVisualizeGroup', forget: 'forgetVisualizeTasks' },
+  runVerifyTask: undefined,
+} as const;
+
 /**
  * Writes the group manifest of tasks that are all done. Without it a commit and a new start take more requests, but
  * nothing is lost: no run ends because of it.
@@ -129,10 +136,11 @@ async function fold(
   { activity, scope, pass, firstTask, label }: FanOutInput,
   activities: ReturnType<typeof working>,
 ): Promise<string | null> {
-  if (activity !== 'runShuffleTask') return null;
+  const keeper = keepers[activity];
+  if (!keeper) return null;
   try {
-    return await activities.foldShuffleGroup.executeWithOptions({ summary: `${label}: fold the manifests` }, [
-      scope as RunReference,
+    return await activities[keeper.fold].executeWithOptions({ summary: `${label}: fold the manifests` }, [
+      scope as never,
       pass,
       groupOf(firstTask),
     ]);
@@ -144,6 +152,6 @@ async function fold(
 
 /** How tasks of a kind are forgotten, so that a new start does them again; undefined where it does so anyway. */
 function forgetting(activity: TaskActivity, activities: ReturnType<typeof working>): Forget | undefined {
-  if (activity !== 'runShuffleTask') return undefined;
-  return (scope, pass, tasks) => activities.forgetShuffleTasks(scope as RunReference, pass, tasks);
+  const keeper = keepers[activity];
+  return keeper && ((scope, pass, tasks) => activities[keeper.forget](scope as never, pass, tasks));
 }

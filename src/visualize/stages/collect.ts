@@ -33,7 +33,11 @@ export async function collect(context: StageContext, task: number): Promise<Task
   memory.reset();
   const rowsAtOnce = batchRows(dump.rowBytes);
   const activations = memory.take(rowsAtOnce * dump.rowBytes);
-  const tile = { keys: memory.take(4 * rowsAtOnce), ids: memory.take(4 * rowsAtOnce), excluded: memory.take(rowsAtOnce) };
+  const tile = {
+    keys: memory.take(4 * rowsAtOnce),
+    ids: memory.take(4 * rowsAtOnce),
+    excluded: memory.take(rowsAtOnce),
+  };
   const cutOffs = run.needsCutOffs ? await CutOffs.open(context, rowsAtOnce) : undefined;
   const encoder = await openBlockEncoder(context, block, range);
   const collector = new Collector(memory.firstBank, features, first, settings, seed, tileFirings);
@@ -47,9 +51,10 @@ export async function collect(context: StageContext, task: number): Promise<Task
       placeRows(context, rows, tile);
       for (const { from, to } of rows.finite) {
         const batch = {
-          bytes: memory.view(activations + from * dump.rowBytes, (to - from) * dump.rowBytes),
+          address: activations + from * dump.rowBytes,
           count: to - from,
           firstRow: at + from,
+          excluded: tile.excluded + from,
         };
         const top: TopFeatures | undefined = await cutOffs?.of(at + from, to - from);
         const place = {

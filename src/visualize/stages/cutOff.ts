@@ -25,14 +25,15 @@ export async function findCutOffs(context: StageContext, task: number): Promise<
   const address = memory.take(count * dump.rowBytes);
   const top = new TopFeatures(memory, run.layout.sae, count);
   const reader = new RowReader(context, await tokenizerOf(store, run, context.uris, signal));
-  const { finite } = await reader.read(first, count, memory.view(address, count * dump.rowBytes));
+  const marks = memory.take(count);
+  const { finite, excluded } = await reader.read(first, count, memory.view(address, count * dump.rowBytes));
+  memory.view(marks, count).set(excluded);
   clearOthers(memory.view(address, count * dump.rowBytes), finite, dump.rowBytes);
   const mark = memory.mark();
   for (const [block, range] of run.blocks.entries()) {
     const encoder = await openBlockEncoder(context, block, range);
     try {
-      const bytes = memory.view(address, count * dump.rowBytes);
-      await encoder.offer({ bytes, count, firstRow: first }, top);
+      await encoder.offer({ address, count, firstRow: first, excluded: marks }, top);
     } finally {
       await encoder.close();
     }

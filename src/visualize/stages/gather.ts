@@ -75,7 +75,10 @@ async function readShard(
   return { activations, excluded };
 }
 
-function tokensAt({ first, tokens, context, position, document }: TokenRows, rows: readonly number[]): Omit<TokenRows, 'first'> {
+function tokensAt(
+  { first, tokens, context, position, document }: TokenRows,
+  rows: readonly number[],
+): Omit<TokenRows, 'first'> {
   const at = (values: Float64Array | null): Float64Array | null =>
     values && Float64Array.from(rows, (row) => values[row - first]!);
   return {

@@ -109,6 +109,7 @@ async function fillSlots(
     const range = hullOf(wanted);
     const rowsAtOnce = batchRows(dump.rowBytes);
     const address = memory.take(rowsAtOnce * dump.rowBytes);
+    const marks = memory.take(rowsAtOnce);
     const cutOffs = run.needsCutOffs ? CutOffs.open(context, rowsAtOnce) : undefined;
     const encoder = await openBlockEncoder(context, block, range);
     try {
@@ -119,11 +120,12 @@ async function fillSlots(
         if (!placed) slots.addRows(gathered);
         for (let at = 0; at < gathered.rows.length; at += rowsAtOnce) {
           const count = Math.min(rowsAtOnce, gathered.rows.length - at);
-          const bytes = memory.view(address, count * dump.rowBytes);
-          bytes.set(gathered.activations.subarray(at * dump.rowBytes, (at + count) * dump.rowBytes));
+          const activations = gathered.activations.subarray(at * dump.rowBytes, (at + count) * dump.rowBytes);
+          memory.view(address, activations.length).set(activations);
+          memory.view(marks, count).set(gathered.excluded.subarray(at, at + count));
           const top = cutOffs?.from(gathered.cutOffs, at, count);
           await encoder.encode(
-            { bytes, count, firstRow: gathered.rows[at]! },
+            { address, count, firstRow: gathered.rows[at]!, excluded: marks },
             (firings) => {
               const [rows, features, activations] = [
                 firings.rowView(),
@@ -178,7 +180,8 @@ async function weightsOf(
   const numbers = selections.map(({ feature }) => feature);
   return {
     effects: lens?.effects(rows, logits),
-    neighbours: neighbours === 0 ? [] : await findNeighbours(context, rows, numbers, () => decoders(context), neighbours),
+    neighbours:
+      neighbours === 0 ? [] : await findNeighbours(context, rows, numbers, () => decoders(context), neighbours),
   };
 }
 
@@ -206,7 +209,11 @@ function pageOf(
   index: number,
   slots: WindowSlots,
   tokenizer: Tokenizer,
-  { label, logits, neighbours }: { label: string | null; logits: LogitEffects | null; neighbours: readonly Neighbour[] },
+  {
+    label,
+    logits,
+    neighbours,
+  }: { label: string | null; logits: LogitEffects | null; neighbours: readonly Neighbour[] },
 ): FeaturePage {
   const named = (effects: readonly LogitEffect[]): { id: number; token: string; value: number }[] =>
     effects.map(({ id, value }) => ({ id, token: tokenizer.textOf(id), value }));
@@ -220,7 +227,10 @@ function pageOf(
     format: pageFormat,
     ...selection,
     label,
-    histogram: selection.histogram && { edges: [...selection.histogram.edges], counts: [...selection.histogram.counts] },
+    histogram: selection.histogram && {
+      edges: [...selection.histogram.edges],
+      counts: [...selection.histogram.counts],
+    },
     topTokens: selection.topTokens.map(({ id, share }) => ({ id, token: tokenizer.textOf(id), share })),
     logits: logits && {
       top: named(logits.top),
