@@ -38,7 +38,7 @@ export async function collect(context: StageContext, task: number): Promise<Task
     ids: memory.take(4 * rowsAtOnce),
     excluded: memory.take(rowsAtOnce),
   };
-  const cutOffs = run.needsCutOffs ? await CutOffs.open(context, rowsAtOnce) : undefined;
+  const cutOffs = run.needsCutOffs ? CutOffs.open(context, rowsAtOnce) : undefined;
   const encoder = await openBlockEncoder(context, block, range);
   const collector = new Collector(memory.firstBank, features, first, settings, seed, tileFirings);
   const reader = new RowReader(context, await tokenizerOf(store, run, context.uris, signal));
