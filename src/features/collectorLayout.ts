@@ -21,8 +21,8 @@ const octaveWords = { significands: 0, next: 2, exponent: 3, lists: 4, counts: 6
 const slots = 16;
 /** Other octaves that there is room for from the start, for each feature on average. */
 const expectedOthers = 4;
-/** Exponents of finite floats. */
-const allOctaves = 255;
+/** Exponents of floats. */
+const allOctaves = 256;
 
 /**
  * Bytes of a collector's memory for each feature of its block, whatever the number of tokens. Where features have more

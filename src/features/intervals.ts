@@ -40,6 +40,7 @@ function equalWidthEdges(max: number, intervals: number): number[] {
   const edges = new Set<number>();
   for (let i = 1; i < intervals; i++) {
     const target = (max * i) / intervals;
+    // A target that rounds to the next bin's lower edge is nearest to that edge, seen from either bin.
     const bin = binOf(target);
     edges.add(target - binEdge(bin) <= binEdge(bin + 1) - target ? bin : bin + 1);
   }
