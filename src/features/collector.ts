@@ -9,7 +9,8 @@ import {
   roomBytes,
 } from './collectorLayout.js';
 import type { FeatureState } from './featureState.js';
-import { separateOctaves } from './settings.js';
+import { mostSorted } from './indexes.js';
+import { mostTokens, separateOctaves } from './settings.js';
 import type { ExampleSettings } from './settings.js';
 
 /** Consecutive rows of the dataset. All addresses are in the collector's bank. */
@@ -70,6 +71,7 @@ export class Collector {
     if (top < 1 || sample < 1 || intervals < 1) {
       throw new RangeError(`top ${top}, sample ${sample} and intervals ${intervals} must be at least 1`);
     }
+    if (mostTokens(settings) > mostSorted) throw new RangeError('Of a feature at most 2^21 tokens can be kept');
     this.address = this.take(collectorBytes);
     this.records = this.take(block.count * recordBytes(settings));
     const ends = this.take(block.count * 4);

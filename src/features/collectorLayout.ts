@@ -2,6 +2,7 @@
 import type { Bank } from '../memory/bank.js';
 import { binsPerOctave } from './bins.js';
 import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
+import { pick, sortedIndexes } from './indexes.js';
 import { separateOctaves } from './settings.js';
 import type { ExampleSettings } from './settings.js';
 
@@ -99,24 +100,26 @@ function uniteLists(lists: readonly Uint32Array[], firstRow: number, ownKeys: bo
   const words = new Uint32Array(lists.reduce((sum, list) => sum + list.length, 0));
   let filled = 0;
   for (const list of lists) {
-    words.set(list, filled);
-    filled += list.length;
+    for (let at = 0; at < list.length; at += tokenWords.all) {
+      if (list[at + tokenWords.activation] === 0) continue;
+      for (let word = 0; word < tokenWords.all; word++) words[filled++] = list[at + word]!;
+    }
   }
-  // Row and place in one number below 2^53, so that plain numbers are sorted.
-  const places: number[] = [];
-  for (let at = 0; at < words.length; at += tokenWords.all) {
-    if (words[at + tokenWords.activation] !== 0) places.push(words[at + tokenWords.row]! * 2 ** 21 + at);
-  }
-  const sorted = Float64Array.from(places).sort();
-  const rowOf = (place: number): number => Math.floor(place / 2 ** 21);
-  const once = sorted.filter((place, i) => i === 0 || rowOf(place) !== rowOf(sorted[i - 1]!));
-  const field = (word: number) => (place: number) => words[(place % 2 ** 21) + word]!;
-  const rows = once.map((place) => firstRow + rowOf(place));
+  const field = (word: number): Uint32Array => {
+    const values = new Uint32Array(filled / tokenWords.all);
+    for (let i = 0; i < values.length; i++) values[i] = words[i * tokenWords.all + word]!;
+    return values;
+  };
+  const rows = field(tokenWords.row);
+  const byRow = sortedIndexes(rows);
+  const once = byRow.filter((index, i) => i === 0 || rows[index] !== rows[byRow[i - 1]!]);
+  const count = once.length;
+  const globalRows = pick(rows, once, new Float64Array(count)).map((row) => firstRow + row);
   return {
-    rows,
-    keys: ownKeys ? rows : once.map(field(tokenWords.key)),
-    ids: Uint32Array.from(once, field(tokenWords.id)),
-    activations: new Float32Array(Uint32Array.from(once, field(tokenWords.activation)).buffer),
+    rows: globalRows,
+    keys: ownKeys ? globalRows : pick(field(tokenWords.key), once, new Float64Array(count)),
+    ids: pick(field(tokenWords.id), once, new Uint32Array(count)),
+    activations: new Float32Array(pick(field(tokenWords.activation), once, new Uint32Array(count)).buffer),
   };
 }
 

@@ -1,3 +1,5 @@
+import { binsPerOctave } from './bins.js';
+
 /** What is collected of every feature and shown of it; `examples` of the workflow's input, complete. */
 export interface ExampleSettings {
   /** Examples of the highest activations, at least 1. */
@@ -15,7 +17,7 @@ export interface ExampleSettings {
   readonly distinct: 'context' | 'document' | 'none';
 }
 
-/** More than float32 has. */
+/** Exponents of floats. */
 const allOctaves = 256;
 
 /**
@@ -26,4 +28,10 @@ const allOctaves = 256;
  */
 export function separateOctaves({ intervals, intervalEdges }: ExampleSettings): number {
   return intervalEdges === 'quantile' ? allOctaves : 32 - Math.clz32(intervals - 1) + 1;
+}
+
+/** The most tokens that are kept of a feature. */
+export function mostTokens(settings: ExampleSettings): number {
+  const { top, sample, perInterval } = settings;
+  return top + sample + perInterval * (binsPerOctave * separateOctaves(settings) + 1);
 }

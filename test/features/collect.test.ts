@@ -212,9 +212,11 @@ describe('collected statistics', () => {
     }, RangeError);
   });
 
-  it('refuse rows of another shard, and settings that keep nothing', () => {
+  it('refuse rows of another shard, and settings that keep nothing or too much', () => {
     assert.throws(() => collectRows([row(1)], firstRow, block, typical, seed, [[-1, 0]]), RangeError);
-    assert.throws(() => collectRows([row(1)], firstRow, block, { ...typical, top: 0 }, seed), RangeError);
+    for (const bad of [{ top: 0 }, { sample: 0 }, { intervals: 0 }, { sample: 2 ** 21 }]) {
+      assert.throws(() => collectRows([row(1)], firstRow, block, { ...typical, ...bad }, seed), RangeError);
+    }
   });
 });
 
