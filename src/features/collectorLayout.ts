@@ -3,7 +3,7 @@ import type { Bank } from '../memory/bank.js';
 import { binsPerOctave } from './bins.js';
 import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
 import { pick, sortedIndexes } from './indexes.js';
-import { separateOctaves } from './settings.js';
+import { octaveSlots, separateOctaves } from './settings.js';
 import type { ExampleSettings } from './settings.js';
 
 export const collectorBytes = 80;
@@ -18,8 +18,6 @@ const tokenWords = { row: 2, key: 3, id: 4, activation: 5, all: tokenBytes / 4 }
 /** Words of an octave. */
 const octaveWords = { significands: 0, next: 2, exponent: 3, lists: 4, counts: 6 } as const;
 
-/** Octaves that a record has room for; the others stand elsewhere. */
-const slots = 16;
 /** Other octaves that there is room for from the start, for each feature on average. */
 const expectedOthers = 4;
 /** Exponents of floats. */
@@ -36,9 +34,12 @@ export function bytesPerFeature(settings: ExampleSettings): number {
 /** Bytes that lie together for each feature: lists, octaves and their bin lists. */
 export function recordBytes(settings: ExampleSettings): number {
   const { top, sample, perInterval } = settings;
-  const withLists = Math.min(separateOctaves(settings), slots);
+  const withLists = Math.min(separateOctaves(settings), octaveSlots);
   return (
-    featureBytes + (perInterval + top + sample) * tokenBytes + slots * octaveBytes + withLists * listBytes(settings)
+    featureBytes +
+    (perInterval + top + sample) * tokenBytes +
+    octaveSlots * octaveBytes +
+    withLists * listBytes(settings)
   );
 }
 
@@ -53,7 +54,7 @@ export function reserveBytes(settings: ExampleSettings): number {
 }
 
 function chainedBytes(settings: ExampleSettings): number {
-  return octaveBytes + (separateOctaves(settings) > slots ? listBytes(settings) : 0);
+  return octaveBytes + (separateOctaves(settings) > octaveSlots ? listBytes(settings) : 0);
 }
 
 /** Bytes of the bin lists of an octave. */
@@ -74,7 +75,7 @@ export function readFeature(
   const listsAt = record + featureBytes;
   const slotsAt = listsAt + (perInterval + top + sample) * tokenBytes;
   const lists = [wordsAt(bank, listsAt, slotsAt - listsAt)];
-  for (let slot = slotsAt; slot < slotsAt + slots * octaveBytes; slot += octaveBytes) {
+  for (let slot = slotsAt; slot < slotsAt + octaveSlots * octaveBytes; slot += octaveBytes) {
     for (let address = slot; address !== 0;) {
       const words = wordsAt(bank, address, octaveBytes);
       const significands =
