@@ -68,8 +68,8 @@ export const limitsAt: u32 = countsAt + 4 * binsPerOctave;
 export const octaveBytes: u32 = limitsAt + 4 * binsPerOctave;
 /** Octaves that a record has room for. */
 export const slots: u32 = 16;
-/** No feature has more: so many exponents do finite floats have. */
-export const mostOctaves: u32 = 255;
+/** No feature has more: so many exponents do floats have. */
+export const mostOctaves: u32 = 256;
 
 export function belowList(record: u32): u32 {
   return record + offsetof<Feature>();

@@ -20,8 +20,6 @@ export class Token {
 export const tokenBytes: u32 = offsetof<Token>();
 
 /** Whether a token belongs into a full list whose last place is `last`. */
-// @ts-ignore: decorators of functions are AssemblyScript's
-@inline
 export function belongs(rank: u64, row: u32, last: u32): bool {
   const token = changetype<Token>(last);
   return rank < token.rank || (rank == token.rank && row < token.row);

@@ -10,12 +10,10 @@ export const binCount = 255 * binsPerOctave;
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-/** The bin of a number ≥ 0 that is at most the largest float32; it need not be a float32. */
+/** The bin of the float32 nearest to a number, which is at least 0 and at most the largest float32. */
 export function binOf(value: number): number {
   float[0] = value;
-  const bin = bits[0]! >>> 20;
-  // The nearest float32 may be the lower edge of the next bin.
-  return binEdge(bin) > value ? bin - 1 : bin;
+  return bits[0]! >>> 20;
 }
 
 /** The lower edge of a bin, which is the upper edge of the bin before: a float32, or 2^128 behind the last one. */

@@ -2,7 +2,8 @@
 import type { Bank } from '../memory/bank.js';
 import { binsPerOctave } from './bins.js';
 import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
-import { separateOctaves } from './settings.js';
+import { pick, sortedIndexes } from './indexes.js';
+import { octaveSlots, separateOctaves } from './settings.js';
 import type { ExampleSettings } from './settings.js';
 
 export const collectorBytes = 80;
@@ -17,12 +18,10 @@ const tokenWords = { row: 2, key: 3, id: 4, activation: 5, all: tokenBytes / 4 }
 /** Words of an octave. */
 const octaveWords = { significands: 0, next: 2, exponent: 3, lists: 4, counts: 6 } as const;
 
-/** Octaves that a record has room for; the others stand elsewhere. */
-const slots = 16;
 /** Other octaves that there is room for from the start, for each feature on average. */
 const expectedOthers = 4;
-/** Exponents of finite floats. */
-const allOctaves = 255;
+/** Exponents of floats. */
+const allOctaves = 256;
 
 /**
  * Bytes of a collector's memory for each feature of its block, whatever the number of tokens. Where features have more
@@ -35,9 +34,12 @@ export function bytesPerFeature(settings: ExampleSettings): number {
 /** Bytes that lie together for each feature: lists, octaves and their bin lists. */
 export function recordBytes(settings: ExampleSettings): number {
   const { top, sample, perInterval } = settings;
-  const withLists = Math.min(separateOctaves(settings), slots);
+  const withLists = Math.min(separateOctaves(settings), octaveSlots);
   return (
-    featureBytes + (perInterval + top + sample) * tokenBytes + slots * octaveBytes + withLists * listBytes(settings)
+    featureBytes +
+    (perInterval + top + sample) * tokenBytes +
+    octaveSlots * octaveBytes +
+    withLists * listBytes(settings)
   );
 }
 
@@ -52,7 +54,7 @@ export function reserveBytes(settings: ExampleSettings): number {
 }
 
 function chainedBytes(settings: ExampleSettings): number {
-  return octaveBytes + (separateOctaves(settings) > slots ? listBytes(settings) : 0);
+  return octaveBytes + (separateOctaves(settings) > octaveSlots ? listBytes(settings) : 0);
 }
 
 /** Bytes of the bin lists of an octave. */
@@ -73,7 +75,7 @@ export function readFeature(
   const listsAt = record + featureBytes;
   const slotsAt = listsAt + (perInterval + top + sample) * tokenBytes;
   const lists = [wordsAt(bank, listsAt, slotsAt - listsAt)];
-  for (let slot = slotsAt; slot < slotsAt + slots * octaveBytes; slot += octaveBytes) {
+  for (let slot = slotsAt; slot < slotsAt + octaveSlots * octaveBytes; slot += octaveBytes) {
     for (let address = slot; address !== 0;) {
       const words = wordsAt(bank, address, octaveBytes);
       const significands =
@@ -99,24 +101,26 @@ function uniteLists(lists: readonly Uint32Array[], firstRow: number, ownKeys: bo
   const words = new Uint32Array(lists.reduce((sum, list) => sum + list.length, 0));
   let filled = 0;
   for (const list of lists) {
-    words.set(list, filled);
-    filled += list.length;
+    for (let at = 0; at < list.length; at += tokenWords.all) {
+      if (list[at + tokenWords.activation] === 0) continue;
+      for (let word = 0; word < tokenWords.all; word++) words[filled++] = list[at + word]!;
+    }
   }
-  // Row and place in one number below 2^53, so that plain numbers are sorted.
-  const places: number[] = [];
-  for (let at = 0; at < words.length; at += tokenWords.all) {
-    if (words[at + tokenWords.activation] !== 0) places.push(words[at + tokenWords.row]! * 2 ** 21 + at);
-  }
-  const sorted = Float64Array.from(places).sort();
-  const rowOf = (place: number): number => Math.floor(place / 2 ** 21);
-  const once = sorted.filter((place, i) => i === 0 || rowOf(place) !== rowOf(sorted[i - 1]!));
-  const field = (word: number) => (place: number) => words[(place % 2 ** 21) + word]!;
-  const rows = once.map((place) => firstRow + rowOf(place));
+  const field = (word: number): Uint32Array => {
+    const values = new Uint32Array(filled / tokenWords.all);
+    for (let i = 0; i < values.length; i++) values[i] = words[i * tokenWords.all + word]!;
+    return values;
+  };
+  const rows = field(tokenWords.row);
+  const byRow = sortedIndexes(rows);
+  const once = byRow.filter((index, i) => i === 0 || rows[index] !== rows[byRow[i - 1]!]);
+  const count = once.length;
+  const globalRows = pick(rows, once, new Float64Array(count)).map((row) => firstRow + row);
   return {
-    rows,
-    keys: ownKeys ? rows : once.map(field(tokenWords.key)),
-    ids: Uint32Array.from(once, field(tokenWords.id)),
-    activations: new Float32Array(Uint32Array.from(once, field(tokenWords.activation)).buffer),
+    rows: globalRows,
+    keys: ownKeys ? globalRows : pick(field(tokenWords.key), once, new Float64Array(count)),
+    ids: pick(field(tokenWords.id), once, new Uint32Array(count)),
+    activations: new Float32Array(pick(field(tokenWords.activation), once, new Uint32Array(count)).buffer),
   };
 }
 

@@ -1,3 +1,5 @@
+import { pick } from './indexes.js';
+
 /**
  * What stage 1 knows of a feature. It is a function of the set of tokens seen, and of the settings: counts, and the few
  * firing tokens of which examples may be drawn. Two states of different tokens merge by adding counts and uniting tokens
@@ -32,24 +34,14 @@ export interface FiringTokens {
   readonly activations: Float32Array;
 }
 
-export function emptyState(feature: number): FeatureState {
-  return { feature, excludedFiring: 0, octaves: [], tokens: takeTokens(noTokens, []) };
-}
-
-const noTokens: FiringTokens = {
-  rows: new Float64Array(0),
-  keys: new Float64Array(0),
-  ids: new Uint32Array(0),
-  activations: new Float32Array(0),
-};
-
 /** The tokens at these indexes. */
 export function takeTokens(tokens: FiringTokens, indexes: ArrayLike<number>): FiringTokens {
+  const count = indexes.length;
   return {
-    rows: Float64Array.from(indexes, (index) => tokens.rows[index]!),
-    keys: Float64Array.from(indexes, (index) => tokens.keys[index]!),
-    ids: Uint32Array.from(indexes, (index) => tokens.ids[index]!),
-    activations: Float32Array.from(indexes, (index) => tokens.activations[index]!),
+    rows: pick(tokens.rows, indexes, new Float64Array(count)),
+    keys: pick(tokens.keys, indexes, new Float64Array(count)),
+    ids: pick(tokens.ids, indexes, new Uint32Array(count)),
+    activations: pick(tokens.activations, indexes, new Float32Array(count)),
   };
 }
 

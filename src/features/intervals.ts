@@ -40,6 +40,7 @@ function equalWidthEdges(max: number, intervals: number): number[] {
   const edges = new Set<number>();
   for (let i = 1; i < intervals; i++) {
     const target = (max * i) / intervals;
+    // A target that rounds to the next bin's lower edge is nearest to that edge, seen from either bin.
     const bin = binOf(target);
     edges.add(target - binEdge(bin) <= binEdge(bin + 1) - target ? bin : bin + 1);
   }
@@ -47,26 +48,21 @@ function equalWidthEdges(max: number, intervals: number): number[] {
 }
 
 /**
- * Edges between intervals of about equal shares, likewise. The i/N quantile lies in the lowest bin up to whose end there are
- * at least firing · i / N tokens; nearer is the edge below which there are more nearly so many. Where no firing token lies
- * between an edge and the one before, or 0, or the maximum, it is none: no interval is empty.
+ * Edges between intervals of about equal shares, likewise: for i = 1 … N − 1 the activation of rank firing · i / N (from 0,
+ * ascending) lies in a bin; nearer is the edge below which there are more nearly so many tokens.
  */
 function quantileEdges({ first, counts }: Histogram, intervals: number): number[] {
   const below = [0n];
   for (const count of counts) below.push(below.at(-1)! + BigInt(count));
   const firing = below.at(-1)!;
-  const edges: number[] = [];
+  const edges = new Set<number>();
   let bin = 0;
-  let belowLast = 0n;
   for (let i = 1n; i < BigInt(intervals); i++) {
     // All counts times N, so that they are integers.
-    const target = firing * i;
+    const rank = firing * i;
     const times = (at: number): bigint => below[at]! * BigInt(intervals);
-    while (times(bin + 1) < target) bin++;
-    const edge = target - times(bin) <= times(bin + 1) - target ? bin : bin + 1;
-    if (below[edge]! <= belowLast || below[edge]! === firing) continue;
-    edges.push(first + edge);
-    belowLast = below[edge]!;
+    while (times(bin + 1) <= rank) bin++;
+    edges.add(first + (rank - times(bin) <= times(bin + 1) - rank ? bin : bin + 1));
   }
-  return edges;
+  return [...edges].filter((edge) => edge < first + counts.length);
 }

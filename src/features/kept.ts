@@ -1,6 +1,7 @@
 import { binOf, binsPerOctave } from './bins.js';
 import { takeTokens } from './featureState.js';
 import type { FiringTokens } from './featureState.js';
+import { sortedIndexes } from './indexes.js';
 import type { RowHash } from './rowHash.js';
 import { separateOctaves } from './settings.js';
 import type { ExampleSettings } from './settings.js';
@@ -21,7 +22,9 @@ export function firstDistinct(order: Iterable<number>, { keys }: FiringTokens, m
 
 /** Indexes of tokens by activation, the highest first; equal ones by row. */
 export function activationOrder({ activations }: FiringTokens): Uint32Array {
-  return Uint32Array.from(activations.keys()).sort((a, b) => activations[b]! - activations[a]! || a - b);
+  // Bits of positive floats ascend as the floats do.
+  const bits = new Uint32Array(activations.buffer, activations.byteOffset, activations.length);
+  return sortedIndexes(bits.map((word) => ~word));
 }
 
 /**
@@ -64,8 +67,10 @@ export function keepTokens(
 function separateBins(activations: Float32Array, max: number, settings: ExampleSettings): Int32Array {
   const octaveOf = (bin: number): number => Math.floor(bin / binsPerOctave);
   const lowest = (octaveOf(binOf(max)) - separateOctaves(settings) + 1) * binsPerOctave;
-  return Int32Array.from(activations, (activation) => {
-    const bin = binOf(activation);
-    return bin < lowest ? -1 : bin;
-  });
+  const bins = new Int32Array(activations.length);
+  for (let i = 0; i < bins.length; i++) {
+    const bin = binOf(activations[i]!);
+    bins[i] = bin < lowest ? -1 : bin;
+  }
+  return bins;
 }

@@ -1,5 +1,6 @@
 import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
 import { takeTokens } from './featureState.js';
+import { sortedIndexes } from './indexes.js';
 import { keepTokens } from './kept.js';
 import type { RowHash } from './rowHash.js';
 import type { ExampleSettings } from './settings.js';
@@ -8,6 +9,7 @@ import type { ExampleSettings } from './settings.js';
  * What is known of a feature when all is known that these states know, of disjoint sets of rows: counts add, and of the
  * union of tokens those are kept that a collector of all rows would have kept.
  * @param states of one feature, at least one, collected with the same settings and seed
+ * @throws RangeError where they have more than 2^21 tokens together
  */
 export function mergeStates(
   states: readonly [FeatureState, ...FeatureState[]],
@@ -68,42 +70,25 @@ function addOctaves(a: OctaveCounts, b: OctaveCounts): OctaveCounts {
 
 /** Tokens of several sets by row, each once. */
 function uniteTokens(sets: readonly FiringTokens[]): FiringTokens {
+  const count = sets.reduce((sum, { rows }) => sum + rows.length, 0);
   const all: FiringTokens = {
-    rows: joined(
-      Float64Array,
-      sets.map(({ rows }) => rows),
-    ),
-    keys: joined(
-      Float64Array,
-      sets.map(({ keys }) => keys),
-    ),
-    ids: joined(
-      Uint32Array,
-      sets.map(({ ids }) => ids),
-    ),
-    activations: joined(
-      Float32Array,
-      sets.map(({ activations }) => activations),
-    ),
+    rows: new Float64Array(count),
+    keys: new Float64Array(count),
+    ids: new Uint32Array(count),
+    activations: new Float32Array(count),
   };
-  const byRow = Uint32Array.from(all.rows.keys()).sort((a, b) => all.rows[a]! - all.rows[b]!);
+  let filled = 0;
+  for (const { rows, keys, ids, activations } of sets) {
+    all.rows.set(rows, filled);
+    all.keys.set(keys, filled);
+    all.ids.set(ids, filled);
+    all.activations.set(activations, filled);
+    filled += rows.length;
+  }
+  const { rows } = all;
+  const byRow = sortedIndexes(new Uint32Array(rows), new Uint32Array(rows.map((row) => row / 2 ** 32)));
   return takeTokens(
     all,
-    byRow.filter((index, i) => i === 0 || all.rows[index] !== all.rows[byRow[i - 1]!]),
+    byRow.filter((index, i) => i === 0 || rows[index] !== rows[byRow[i - 1]!]),
   );
-}
-
-interface NumberArray {
-  readonly length: number;
-  set(values: ArrayLike<number>, at: number): void;
-}
-
-function joined<T extends NumberArray>(Type: new (length: number) => T, parts: readonly T[]): T {
-  const whole = new Type(parts.reduce((sum, { length }) => sum + length, 0));
-  let filled = 0;
-  for (const part of parts) {
-    whole.set(part as unknown as ArrayLike<number>, filled);
-    filled += part.length;
-  }
-  return whole;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { bindKernels } from '../memory/kernels.js';
+import { sortedIndexes } from './indexes.js';
 import type { Kernels } from '../memory/kernels.js';
 
 /** The 64-bit seed of the row hash: the first 8 bytes of SHA-256 of `riffle-visualize/1`, a zero byte and the seed in UTF-8. */
@@ -28,9 +29,10 @@ export class RowHash {
     this.words = new Uint32Array(memory.buffer, this.address, 2 * batchRows);
   }
 
-  /** Hashes of rows (below 2^53) of a feature: low and high halves in turn. */
-  hashes(feature: number, rows: Float64Array): Uint32Array {
-    const hashes = new Uint32Array(2 * rows.length);
+  /** Hashes of rows (below 2^53) of a feature. */
+  hashes(feature: number, rows: Float64Array): { readonly low: Uint32Array; readonly high: Uint32Array } {
+    const low = new Uint32Array(rows.length);
+    const high = new Uint32Array(rows.length);
     for (let from = 0; from < rows.length; from += batchRows) {
       const count = Math.min(batchRows, rows.length - from);
       for (let i = 0; i < count; i++) {
@@ -39,16 +41,17 @@ export class RowHash {
         this.words[2 * i + 1] = row / 2 ** 32;
       }
       this.kernels.hashRows(feature, this.address, count, this.seed);
-      hashes.set(this.words.subarray(0, 2 * count), 2 * from);
+      for (let i = 0; i < count; i++) {
+        low[from + i] = this.words[2 * i]!;
+        high[from + i] = this.words[2 * i + 1]!;
+      }
     }
-    return hashes;
+    return { low, high };
   }
 
   /** Indexes of ascending rows in the order of their hashes. */
   order(feature: number, rows: Float64Array): Uint32Array {
-    const hashes = this.hashes(feature, rows);
-    return Uint32Array.from(rows.keys()).sort(
-      (a, b) => hashes[2 * a + 1]! - hashes[2 * b + 1]! || hashes[2 * a]! - hashes[2 * b]! || a - b,
-    );
+    const { low, high } = this.hashes(feature, rows);
+    return sortedIndexes(low, high);
   }
 }

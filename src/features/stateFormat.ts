@@ -2,7 +2,7 @@
 import { binOf, binsPerOctave } from './bins.js';
 import { firingTokens } from './featureState.js';
 import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
-import { separateOctaves } from './settings.js';
+import { mostTokens } from './settings.js';
 import type { ExampleSettings } from './settings.js';
 
 /** Most bytes of a number below 2^53: seven bits a byte. */
@@ -17,10 +17,7 @@ const mostExponent = 254;
 
 /** The most bytes that a record has after its length; before anything is taken for it, a reader holds its length against this. */
 export function mostStateBytes(settings: ExampleSettings): number {
-  const { top, sample, perInterval } = settings;
-  const separate = Math.min(separateOctaves(settings), mostExponent + 1);
-  const tokens = top + sample + perInterval * (separate * binsPerOctave + 1);
-  return 4 + 3 * mostNumberBytes + (mostExponent + 1) * octaveBytes + tokens * tokenBytes;
+  return 4 + 3 * mostNumberBytes + (mostExponent + 1) * octaveBytes + mostTokens(settings) * tokenBytes;
 }
 
 /** @param ownKeys tokens are their own keys, which are then left out */

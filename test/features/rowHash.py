@@ -11,4 +11,4 @@ for seed in ("riffle", "", "Zufälle", "seed 2"):
         for row in (0, 1, 90211, 2**32 - 1, 2**32, 2**40 + 7, 2**48 - 1):
             digest = xxhash.xxh3_64_hexdigest(struct.pack("<IQ", feature, row), seed=key)
             vectors.append({"seed": seed, "key": f"{key:016x}", "feature": feature, "row": row, "hash": digest})
-print(json.dumps(vectors, indent=1))
+print(json.dumps(vectors, indent=2))
