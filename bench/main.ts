@@ -8,6 +8,7 @@ import { shares } from './shares.js';
 import { shuffle } from './shuffle.js';
 import { tasks } from './tasks.js';
 import { throttle } from './throttle.js';
+import { visualize } from './visualize.js';
 
 /** `npm run bench -- <name>`. Each bench prints a table and writes bench/results/<name>.json. */
 const benches: Record<string, () => Promise<void>> = {
@@ -21,6 +22,7 @@ const benches: Record<string, () => Promise<void>> = {
   shuffle,
   tasks,
   throttle,
+  visualize,
 };
 
 const name = process.argv[2] ?? '';

@@ -1,14 +1,14 @@
 import { PlanDamaged } from '../errors.js';
 import type { ThreadPool } from '../dataPlane/threadPool.js';
 import { writePassRecord } from '../runs/checkpoint.js';
-import { cleanUp, forgetTasks } from '../runs/cleanUp.js';
+import { forgetTasks } from '../runs/cleanUp.js';
 import { foldGroup } from '../runs/groupManifest.js';
 import { planLocation } from '../runs/planLocation.js';
 import { Recent } from '../recent.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
 import { encodeSet } from '../taskGroups.js';
-import { commitVisualize, type VisualizeResult } from '../visualize/commit.js';
+import { cleanUpVisualize, commitVisualize, type VisualizeResult } from '../visualize/commit.js';
 import { computeKind } from '../visualize/computeKind.js';
 import type { VisualizeInput } from '../visualize/input.js';
 import { prepareVisualize, urisOf } from '../visualize/prepare.js';
@@ -114,13 +114,7 @@ export function visualizeActivities(store: ObjectStore, threads: ThreadPool): Vi
       attempt(async ({ signal }) => commitVisualize(store, await open(reference), reference.uris, warnings, signal)),
 
     cleanUpVisualize: (reference) =>
-      attempt(async ({ signal }) => {
-        const run = await open(reference);
-        await cleanUp(store, run, signal);
-        const packs = Math.ceil(run.layout.sae.features / run.layout.settings.featuresPerPack);
-        const slices = Array.from({ length: packs }, (_, pack) => run.file(run.sliceKey(pack)).key);
-        await store.delete(run.output.bucket, slices, { signal });
-      }),
+      attempt(async ({ signal }) => cleanUpVisualize(store, await open(reference), signal)),
   };
 }
 

@@ -1,8 +1,11 @@
-import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe } from '../formats/describe.js';
 import { putDirectory } from '../formats/put.js';
 import { writeDataset } from '../formats/writeDataset.js';
+import { RunReader } from '../pages/runReader.js';
+import { storedRunFiles } from '../pages/storedRunFiles.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
 import { startEmbeddedStack } from '../stack/embeddedStack.js';
 import type { EmbeddedStack } from '../stack/embeddedStack.js';
@@ -17,19 +20,22 @@ import { reported, startWorkflow } from './start.js';
 import { stopSignals } from './stopSignals.js';
 import { connectTemporal, workflowPage } from './temporal.js';
 import { verdictOutcome } from './verify.js';
+import { differences, type Reference } from './demoReference.js';
+import type { VisualizeResult } from '../visualize/commit.js';
 import { WorkflowFailedError } from '@temporalio/client';
 
 const workers = 2;
 const workerMemory = 1024 ** 3;
 
-/** The real activations that ship with riffle. */
-const sample = fileURLToPath(new URL('../../../examples/dump', import.meta.url));
+/** The real activations and the SAE that ship with riffle. */
+const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 
 /** Small enough for a scatter pass, although the sample would fit in memory. */
 const shuffleSizes = { memory: '3MiB', outputShardRows: 1024, minSegment: '64KiB' };
 
 /**
- * `riffle demo`: starts the embedded stack, shuffles the sample, verifies it and prints where to look.
+ * `riffle demo`: starts the embedded stack, shuffles the sample and verifies it, makes the pages of its features and compares
+ * them with reference answers, and prints where to look.
  * @param keep leave everything up until a signal
  * @returns the exit code
  */
@@ -43,7 +49,13 @@ export async function demo({ keep }: { readonly keep: boolean }): Promise<number
     try {
       const failure = await Promise.race([pool.ready, pool.failed]);
       if (failure instanceof Error) throw failure;
-      const ok = await showShuffle(stack, keep);
+      await uploadSample(stack);
+      const shuffled = await showShuffle(stack);
+      const visualized = await showVisualize(stack);
+      say(
+        `\nTemporal web UI: ${stack.uiUrl}${keep ? '' : ' (closed now; npm run demo -- --keep leaves everything up)'}`,
+      );
+      const ok = shuffled && visualized;
       if (keep) await untilStopped(stop.signal, stack, pool);
       return ok ? 0 : 1;
     } finally {
@@ -55,31 +67,63 @@ export async function demo({ keep }: { readonly keep: boolean }): Promise<number
   }
 }
 
-async function showShuffle(stack: EmbeddedStack, keep: boolean): Promise<boolean> {
-  const input = parsePrefix(`s3://${stack.bucket}/sample/dump`);
-  const output = parsePrefix(`s3://${stack.bucket}/sample/shuffled`);
+async function uploadSample(stack: EmbeddedStack): Promise<void> {
+  const place = parsePrefix(`s3://${stack.bucket}/sample`);
+  const dump = parsePrefix(`s3://${stack.bucket}/sample/dump`);
   const store = createS3Store();
   try {
     // What an earlier demo left is removed, so that each one shows the whole work.
     const earlier: string[] = [];
     for await (const { key } of store.list(stack.bucket, 'sample/')) earlier.push(key);
     await store.delete(stack.bucket, earlier);
-    say(`\n1. Uploading the sample (8,192 activations of SmolLM2-135M) to ${formatPrefix(input)}`);
-    await putDirectory(store, sample, input);
-    const { dataset } = await describe(store, input);
-    await writeDataset(store, input, dataset);
+    say(`\n1. Uploading the sample (8,192 activations of SmolLM2-135M, an SAE) to ${formatPrefix(place)}`);
+    await putDirectory(store, examples, place);
+    const { dataset } = await describe(store, dump);
+    await writeDataset(store, dump, dataset);
   } finally {
     store.close();
   }
-  const places = { input: formatPrefix(input), output: formatPrefix(output) };
+}
+
+async function showShuffle(stack: EmbeddedStack): Promise<boolean> {
+  const places = { input: `s3://${stack.bucket}/sample/dump`, output: `s3://${stack.bucket}/sample/shuffled` };
   say(`2. Shuffling it to ${places.output}: workflow shuffle, one scatter pass and one gather pass`);
   const result = await runWorkflow<ShuffleResult>('shuffle', { ...places, seed: 'demo', ...shuffleSizes });
   say(`   ${result.rows} records in ${result.shards} output shards, ${result.scatterPasses} scatter pass`);
   say('3. Verifying it: workflow verify');
   const verdict = await runWorkflow<Verdict>('verify', places);
   say(`   ${verdictOutcome(verdict).text.replaceAll('\n', '\n   ')}`);
-  say(`\nTemporal web UI: ${stack.uiUrl}${keep ? '' : ' (closed now; npm run demo -- --keep leaves everything up)'}`);
   return verdict.ok;
+}
+
+async function showVisualize(stack: EmbeddedStack): Promise<boolean> {
+  const at = (name: string): string => `s3://${stack.bucket}/sample/${name}`;
+  say(`4. Making the pages of the SAE's features at ${at('features')}: workflow visualize`);
+  const result = await runWorkflow<VisualizeResult>('visualize', {
+    activations: at('dump'),
+    sae: at('sae'),
+    tokenizer: at('tokenizer.json'),
+    unembedding: at('unembed.safetensors'),
+    output: at('features'),
+    // As the reference answers were made.
+    window: { before: 16, after: 16 },
+    examples: { distinct: 'none' },
+  });
+  say(`   ${result.features} features: ${result.alive} alive, ${result.dense} dense, ${result.dead} dead`);
+  const reference = JSON.parse(await readFile(join(examples, 'reference.json'), 'utf8')) as Reference;
+  const store = createS3Store();
+  try {
+    const reader = await RunReader.open(storedRunFiles(store, parsePrefix(at('features'))), at('features'));
+    const faults: string[] = [];
+    for await (const page of reader.pages(0, result.features)) faults.push(...differences(page, reference));
+    for (const fault of faults.slice(0, 10)) say(`   ${fault}`);
+    const agree = faults.length === 0 ? 'agree' : 'do not agree';
+    say(`   The pages of all ${result.features} features ${agree} with the answers in examples/reference.json`);
+    say(`   Look at one: riffle feature ${at('features')} 7`);
+    return faults.length === 0;
+  } finally {
+    store.close();
+  }
 }
 
 async function runWorkflow<T>(type: string, input: object): Promise<T> {

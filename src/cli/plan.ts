@@ -9,10 +9,14 @@ import { datasetOfSize, summarizePlan } from '../shuffle/planSummary.js';
 import type { PlanTables } from '../shuffle/planSummary.js';
 import { createS3Store } from '../storage/s3.js';
 import { parsePrefix } from '../storage/uri.js';
+import { computeKind } from '../visualize/computeKind.js';
+import { parseVisualizeInput } from '../visualize/input.js';
+import { planVisualize } from '../visualize/prepare.js';
 import { readInputFile } from './inputFile.js';
 import type { Outcome } from './output.js';
 import { alignedPlanText, planText } from './planText.js';
 import { readPriceTable, readRates } from './priceTable.js';
+import { visualizePlanText } from './visualizePlanText.js';
 
 export interface PlanCommandOptions {
   /** Files that replace the price table, and its rates. */
@@ -25,7 +29,9 @@ export interface PlanCommandOptions {
 /** `riffle plan INPUT.json`. */
 export async function planCommand(path: string, options: PlanCommandOptions): Promise<Outcome> {
   const wish = { instance: options.instance, machines: machineCount(options.machines) };
-  const input = parsePlanInput(await readInputFile(path));
+  const given = await readInputFile(path);
+  if (isVisualize(given)) return planPages(given);
+  const input = parsePlanInput(given);
   const prices = await readPriceTable(options.prices);
   const rates = options.rates === undefined ? prices.rates : await readRates(options.rates);
   const tables = { prices, rates, wish };
@@ -33,6 +39,23 @@ export async function planCommand(path: string, options: PlanCommandOptions): Pr
   const { dataset, datasets } = await openInput(input.input);
   const plan = summarizePlan(dataset, input, tables, { datasets, aligned: false });
   return { json: plan, text: planText(plan, tables) };
+}
+
+/** Whether an input is one of `visualize`, not of `shuffle`. */
+function isVisualize(input: unknown): boolean {
+  return typeof input === 'object' && input !== null && ('sae' in input || 'activations' in input);
+}
+
+async function planPages(given: unknown): Promise<Outcome> {
+  const input = parseVisualizeInput(given);
+  const store = createS3Store();
+  try {
+    const kind = computeKind({ provider: 'cpu' });
+    const plan = await planVisualize(store, input, kind, new AbortController().signal);
+    return { json: plan, text: visualizePlanText(plan) };
+  } finally {
+    store.close();
+  }
 }
 
 async function planAligned(input: AlignedPlanInput, tables: PlanTables): Promise<Outcome> {

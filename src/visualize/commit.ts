@@ -15,6 +15,7 @@ import {
 import { tableColumns } from '../pages/table.js';
 import { idBytesOf, rowsPerFile } from '../pages/tokenStream.js';
 import { packageVersion } from '../packageFolder.js';
+import { cleanUp } from '../runs/cleanUp.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import { dumpOf, tokenizerOf, type SourceUris } from './sources.js';
@@ -90,6 +91,14 @@ export async function commitVisualize(
   };
   await writeRun(store, run, description, signal);
   return resultOf(run, description);
+}
+
+/** Deletes all that tasks wrote for each other. May be repeated. */
+export async function cleanUpVisualize(store: ObjectStore, run: VisualizeRun, signal: AbortSignal): Promise<void> {
+  await cleanUp(store, run, signal);
+  const packs = Math.ceil(run.layout.sae.features / run.layout.settings.featuresPerPack);
+  const slices = Array.from({ length: packs }, (_, pack) => run.file(run.sliceKey(pack)).key);
+  await store.delete(run.output.bucket, slices, { signal });
 }
 
 /** run.json, when this run is committed. @throws DatasetConflict when that of another run stands there */

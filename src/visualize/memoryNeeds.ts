@@ -1,5 +1,6 @@
 import { encoderBytes } from '../encoder/tiles.js';
 import { Collector } from '../features/collector.js';
+import type { SaeDescription } from '../sae/sae.js';
 import { exampleSettings } from './exampleSettings.js';
 import { rowCutOffBytes } from './cutOffs.js';
 import type { RenderRange } from './cut.js';
@@ -18,6 +19,14 @@ export const tileFirings = 65_536;
 
 /** Bytes that a tokenizer takes in memory, as strings, and small things. */
 const besidesBytes = 64 * mebibyte;
+
+/** Bytes that a task of stage 0 takes: the weights as they are read and as they are sent. */
+export function prepareBytes(
+  features: number,
+  { inputWidth, outputWidth }: Pick<SaeDescription, 'inputWidth' | 'outputWidth'>,
+): number {
+  return 2 * features * (inputWidth + outputWidth + 6) * 4 + 40 * mebibyte;
+}
 
 /** Bytes that a collect task takes at most, besides statistics that grow. @param rows of its token shard */
 export function collectBytes(run: VisualizeRun, features: number, rows: number): number {
@@ -97,7 +106,7 @@ export function renderBytes(run: VisualizeRun, { from, to, firstBlock, endBlock 
 }
 
 /** Examples of a feature, at most. */
-function mostExamples({ layout }: VisualizeRun): number {
+export function mostExamples({ layout }: VisualizeRun): number {
   const { top, shownRandom, perInterval, intervals } = exampleSettings(layout.settings);
   return top + shownRandom + perInterval * intervals;
 }
@@ -105,4 +114,22 @@ function mostExamples({ layout }: VisualizeRun): number {
 /** Bytes of a gathered row. */
 function gatheredBytes(run: VisualizeRun): number {
   return activationBytes(run) + 32 + (run.needsCutOffs ? rowCutOffBytes(run) : 0);
+}
+
+/** Bytes of the largest task. */
+export function mostBytes(run: VisualizeRun): number {
+  const { blocks, renders, layout, plan, sources } = run;
+  const rows = (shards: number): number => Math.ceil(sources.rows / shards);
+  const widths = blocks.map(({ from, to }) => to - from);
+  const widest = Math.max(...widths);
+  return Math.ceil(
+    Math.max(
+      prepareBytes(widest, layout.sae),
+      collectBytes(run, widest, rows(plan.tokenShards)),
+      run.needsCutOffs ? cutOffBytes(run, rows(plan.tokenShards)) : 0,
+      selectBytes(run, widths.indexOf(widest)),
+      gatherBytes(run, rows(plan.gatherShards)),
+      ...renders.map((range) => renderBytes(run, range)),
+    ),
+  );
 }

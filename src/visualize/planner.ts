@@ -4,9 +4,8 @@ import type { Prefix } from '../storage/uri.js';
 import { cutIntoBlocks, type Cut, type FeatureCut } from './cut.js';
 import type { VisualizeInput } from './input.js';
 import { layoutDigest, type Layout } from './layout.js';
-import { collectBytes, cutOffBytes, gatherBytes, renderBytes, selectBytes } from './memoryNeeds.js';
+import { cutOffBytes, gatherBytes, mostBytes } from './memoryNeeds.js';
 import { VisualizeRun, type SourceDatasets } from './run.js';
-import { prepareBytes } from './stages/prepareBlock.js';
 
 /** Tasks of stage 1 that keep the workers of most fleets busy. */
 const wantedTasks = 32;
@@ -76,22 +75,4 @@ function gatherShardsFor(cut: Cut, memory: number, runOf: (cut: Cut) => Visualiz
     const rows = Math.ceil(run.sources.rows / shards);
     if (gatherBytes(run, rows) <= memory || rows <= 1) return shards;
   }
-}
-
-/** Bytes of the largest task. */
-function mostBytes(run: VisualizeRun): number {
-  const { blocks, renders, layout, plan, sources } = run;
-  const rows = (shards: number): number => Math.ceil(sources.rows / shards);
-  const widths = blocks.map(({ from, to }) => to - from);
-  const widest = Math.max(...widths);
-  return Math.ceil(
-    Math.max(
-      prepareBytes(widest, layout.sae),
-      collectBytes(run, widest, rows(plan.tokenShards)),
-      run.needsCutOffs ? cutOffBytes(run, rows(plan.tokenShards)) : 0,
-      selectBytes(run, widths.indexOf(widest)),
-      gatherBytes(run, rows(plan.gatherShards)),
-      ...renders.map((range) => renderBytes(run, range)),
-    ),
-  );
 }

@@ -20,6 +20,7 @@ import type { VisualizeInput } from './input.js';
 import { parseLabels } from './labels.js';
 import { algorithm, shardsOf, type Layout, type Settings, type SourceObject } from './layout.js';
 import { planRun } from './planner.js';
+import { summarizeRun, type VisualizePlanSummary } from './planSummary.js';
 import { checkSameLayout, decodePlanFile, encodePlanFile, VisualizeRun, type SourceDatasets } from './run.js';
 import { labelsLimit, type SourceUris } from './sources.js';
 import { openUnembedding } from './unembedding.js';
@@ -83,13 +84,34 @@ async function findDone(
   return done;
 }
 
+/** The run that an input without a stored plan would get; writes nothing. For `riffle plan`. */
+export async function planVisualize(
+  store: ObjectStore,
+  input: VisualizeInput,
+  compute: string,
+  signal: AbortSignal,
+): Promise<VisualizePlanSummary> {
+  const output = parsePrefix(input.output);
+  const { layout, sources, warnings, vocabulary, columns } = await checkSources(store, input, output, signal);
+  return summarizeRun(planRun(output, layout, sources, input, compute), vocabulary, columns, warnings);
+}
+
+interface Checked {
+  readonly layout: Layout;
+  readonly sources: SourceDatasets;
+  readonly warnings: string[];
+  /** Token ids of the tokenizer, and columns of the unembedding. */
+  readonly vocabulary: number;
+  readonly columns: number;
+}
+
 /** Opens all sources and checks that they fit each other. */
 async function checkSources(
   store: ObjectStore,
   input: VisualizeInput,
   output: Prefix,
   signal: AbortSignal,
-): Promise<{ layout: Layout; sources: SourceDatasets; warnings: string[] }> {
+): Promise<Checked> {
   const uris = urisOf(input);
   for (const uri of new Set([uris.activations, uris.tokens])) checkApart(parsePrefix(uri), output);
   const activations = await place(store, uris.activations, signal);
@@ -118,11 +140,11 @@ async function checkSources(
     sae,
     ...(input.inputScale === undefined ? {} : { inputScale: input.inputScale }),
     tokenizer: tokenizerObject.source,
-    ...(unembedding ? { unembedding } : {}),
+    ...(unembedding ? { unembedding: unembedding.source } : {}),
     ...(labels ? { labels: labels.source } : {}),
   };
   const sources = { activations: activations.dataset, tokens: tokens.dataset, rows: dump.rows };
-  return { layout, sources, warnings };
+  return { layout, sources, warnings, vocabulary: tokenizer.size, columns: unembedding?.columns ?? 0 };
 }
 
 function settingsOf(input: VisualizeInput, dump: Dump): Settings {
@@ -191,7 +213,7 @@ async function checkUnembedding(
   tokenizer: Tokenizer,
   warnings: string[],
   signal: AbortSignal,
-): Promise<SourceObject> {
+): Promise<{ source: SourceObject; columns: number }> {
   const { ids } = await openUnembedding(store, uri, width, signal);
   const padding = ids.filter((id) => !tokenizer.has(id)).length;
   if (padding === ids.length) {
@@ -204,7 +226,7 @@ async function checkUnembedding(
     warnings.push(`${padding} of ${ids.length} columns of the unembedding belong to no token and are left out.`);
   }
   const head = await store.head(parseObject(uri), { signal });
-  if (head) return { bytes: head.bytes, etag: head.etag };
+  if (head) return { source: { bytes: head.bytes, etag: head.etag }, columns: ids.length };
   throw new ObjectMissing(`${uri} has just been deleted: upload it again.`, { uri });
 }
 

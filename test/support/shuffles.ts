@@ -137,8 +137,8 @@ export class ShuffleBench {
     return { input: formatPrefix(this.sample), output: formatPrefix(output), ...sampleCut, ...options };
   }
 
-  async start(input: object): ReturnType<typeof startWorkflow> {
-    const started = await startWorkflow(this.client, 'shuffle', input);
+  async start(input: object, type = 'shuffle'): ReturnType<typeof startWorkflow> {
+    const started = await startWorkflow(this.client, type, input);
     this.started.push(started.handle.workflowId);
     return started;
   }

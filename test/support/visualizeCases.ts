@@ -1,8 +1,7 @@
 import { WorkMemory } from '../../src/memory/workMemory.js';
 import { checkEncoder } from '../../src/encoder/checkEncoder.js';
-import { cleanUp } from '../../src/runs/cleanUp.js';
 import { writeDataset } from '../../src/formats/writeDataset.js';
-import { commitVisualize, type VisualizeResult } from '../../src/visualize/commit.js';
+import { cleanUpVisualize, commitVisualize, type VisualizeResult } from '../../src/visualize/commit.js';
 import { computeKind } from '../../src/visualize/computeKind.js';
 import { parseVisualizeInput } from '../../src/visualize/input.js';
 import { prepareVisualize, urisOf } from '../../src/visualize/prepare.js';
@@ -157,7 +156,7 @@ export async function carryOutVisualize(
     }
   }
   const committed = await commitVisualize(store, run, uris, warnings, signal);
-  await cleanUp(store, run, signal);
+  await cleanUpVisualize(store, run, signal);
   return { run, result: committed };
 }
 

@@ -59,7 +59,7 @@ describe('visualize, against the oracle', function () {
         assert.equal(result.tokens, expected[0]?.tokens);
         assert.equal(result.dead, expected.filter(({ state }) => state === 'dead').length);
       }),
-      { seed: 1, numRuns: Number(process.env.RUNS ?? 60) },
+      { seed: 1, numRuns: Number(process.env.RUNS ?? 60), endOnFailure: true },
     );
   });
 });

@@ -2,6 +2,7 @@ import { ObjectChanged } from '../../errors.js';
 import { openSae } from '../../sae/openSae.js';
 import type { TaskReport } from '../../runs/checkpoint.js';
 import { encodePrepared } from '../preparedBlock.js';
+import { prepareBytes } from '../memoryNeeds.js';
 import { passes } from '../run.js';
 import { writeSections } from '../sections.js';
 import type { StageContext } from '../taskContext.js';
@@ -25,14 +26,4 @@ export async function prepareBlock(context: StageContext, task: number): Promise
   const wrote = await writeSections(store, run, passes.prepare, task, sections, signal);
   onBytes(2 * wrote.bytes);
   return reportOf(passes.prepare, task, to - from, [wrote]);
-}
-
-/** Bytes that the task takes: the weights as they are read and as they are sent. */
-export function prepareBytes(features: number, { inputWidth, outputWidth }: Widths): number {
-  return 2 * features * (inputWidth + outputWidth + 6) * 4 + 40 * 1024 * 1024;
-}
-
-interface Widths {
-  readonly inputWidth: number;
-  readonly outputWidth: number;
 }
