@@ -2,6 +2,7 @@ import { draw } from './draw.js';
 import { encode } from './encode.js';
 import { hash } from './hash.js';
 import { memory } from './memory.js';
+import { pages } from './pages.js';
 import { prediction } from './prediction.js';
 import { select } from './select.js';
 import { shares } from './shares.js';
@@ -16,6 +17,7 @@ const benches: Record<string, () => Promise<void>> = {
   encode,
   hash,
   memory,
+  pages,
   prediction,
   select,
   shares,

@@ -1,5 +1,5 @@
 import type { Dataset } from '../formats/dataset.js';
-import { jsonDigest } from '../json.js';
+import { canonicalJson, jsonDigest } from '../json.js';
 import type { Json } from '../json.js';
 import type { SaeDescription } from '../sae/sae.js';
 import type { VisualizeInput } from './input.js';
@@ -54,7 +54,7 @@ export function layoutDifference(stored: Layout, wanted: Layout): string | undef
     if (stored[name] !== wanted[name]) return `${name} is ${stored[name]} there and ${wanted[name]} now`;
   }
   for (const name of Object.keys(wanted.settings) as (keyof Settings)[]) {
-    const [there, here] = [stored.settings[name], wanted.settings[name]].map((value) => JSON.stringify(value));
+    const [there, here] = [stored.settings[name], wanted.settings[name]].map((value) => canonicalJson(value as Json));
     if (there !== here) return `${name} is ${there} there and ${here} now`;
   }
   for (const name of ['activations', 'tokens', 'sae', 'tokenizer', 'unembedding', 'labels'] as const) {

@@ -1,4 +1,12 @@
-import { InvalidInput, ObjectMissing, OutputForeign, PlanDamaged, SaeInvalid, UnembeddingInvalid } from '../errors.js';
+import {
+  InvalidInput,
+  ObjectMissing,
+  OutputForeign,
+  PlanDamaged,
+  RunDamaged,
+  SaeInvalid,
+  UnembeddingInvalid,
+} from '../errors.js';
 import { openDump, type Dump } from '../dump/dump.js';
 import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
 import type { PlacedDataset } from '../formats/concatenation.js';
@@ -65,12 +73,26 @@ export async function prepareVisualize(
   if (strangers.length > 0) throw foreign(output, strangers);
   const committed = stored && found.committed ? await readCommitted(store, run, signal) : undefined;
   if (committed) {
+    checkPagesThere(run, found);
     await removeLeftovers(store, run, found, signal);
     return { run, warnings, done: new Map(), result: resultOf(run, committed) };
   }
   const kept = stored ? run : await storePlan(store, run, signal);
   await abortUploads(store, kept, signal);
   return { run: kept, warnings, done: await findDone(store, kept, found, signal), result: undefined };
+}
+
+/** A run of which pages were deleted later is not reported as done. @throws RunDamaged */
+function checkPagesThere(run: VisualizeRun, { others }: Survey): void {
+  for (const key of run.outputKeys()) {
+    if (others.has(key)) continue;
+    const place = formatPrefix(run.output);
+    throw new RunDamaged(
+      `${place}/${runFile} says that this run is done, but ${key} is gone. Restore it, or delete ${place}/${runFile} and ` +
+        'start again: it writes what is missing.',
+      { output: place, file: key },
+    );
+  }
 }
 
 async function findDone(

@@ -4,8 +4,8 @@ import { checkDataset } from '../formats/readDataset.js';
 import type { Dataset } from '../formats/dataset.js';
 import { canonicalJson, jsonDigest } from '../json.js';
 import type { Json } from '../json.js';
-import { countFeatures, parseFeatures, type FeatureRange } from '../pages/featureSet.js';
-import { ownsPageFile } from '../pages/run.js';
+import { countFeatures, packsOf, parseFeatures, type FeatureRange } from '../pages/featureSet.js';
+import { ownsPageFile, pagesFile } from '../pages/run.js';
 import { rowsPerFile } from '../pages/tokenStream.js';
 import { PlannedRun } from '../runs/plannedRun.js';
 import type { ObjectLocation } from '../storage/objectStore.js';
@@ -116,12 +116,18 @@ export class VisualizeRun extends PlannedRun {
     return `_riffle/${this.planDigest}/slices/${String(pack).padStart(5, '0')}.bin`;
   }
 
-  ownsOutput(key: string): boolean {
-    return ownsPageFile(key) || key.startsWith(`_riffle/${this.planDigest}/slices/`);
+  override owns(key: string): 'output' | 'intermediate' | undefined {
+    return key.startsWith(`_riffle/${this.planDigest}/slices/`) ? 'intermediate' : super.owns(key);
   }
 
+  ownsOutput(key: string): boolean {
+    return ownsPageFile(key);
+  }
+
+  /** The packs of pages, which the last pass writes beside its packed objects. */
   *outputKeys(): Generator<string, void> {
-    // All passes write packed objects.
+    const { featuresPerPack } = this.layout.settings;
+    for (const pack of packsOf(this.features, featuresPerPack)) yield pagesFile(pack);
   }
 
   file(key: string): ObjectLocation {
