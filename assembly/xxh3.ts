@@ -8,6 +8,9 @@ import { foldedProduct, highProduct } from './wideProduct';
 /** The hash that was computed last: its low and its high 64 bits. */
 export let hashLow: u64 = 0;
 export let hashHigh: u64 = 0;
+/** Those of the second input of `hashTwo`. */
+export let otherLow: u64 = 0;
+export let otherHigh: u64 = 0;
 
 const prime32x1: u64 = 0x9e3779b1;
 const prime32x2: u64 = 0x85ebca77;
@@ -32,8 +35,10 @@ const secret = <u32>(
 );
 const secretBytes: u32 = 192;
 
-/** The eight accumulators of a long input. */
+/** The eight accumulators of a long input, and those of another that is hashed with it. */
 const accumulators = <u32>memory.data(64, 16);
+const otherAccumulators = <u32>memory.data(64, 16);
+const halfStripe: u32 = 32;
 
 const stripeBytes: u32 = 64;
 /** The secret's place moves by a word a stripe, so many times: then the accumulators are scrambled. */
@@ -138,62 +143,109 @@ function finishMedium(length: u32): void {
 }
 
 function hashOver240(input: u32, length: u32): void {
+  begin(accumulators);
+  let stripes = (length - 1) / stripeBytes;
+  let at = input;
+  for (; stripes >= stripesPerBlock; stripes -= stripesPerBlock) {
+    accumulate(at, stripesPerBlock, secret);
+    scramble(accumulators);
+    at += stripesPerBlock * stripeBytes;
+  }
+  accumulate(at, stripes, secret);
+  accumulate(input + length - stripeBytes, 1, secret + secretBytes - 71);
+  hashLow = merged(accumulators, length * prime64x1, secret + 11);
+  hashHigh = merged(accumulators, ~(length * prime64x2), secret + secretBytes - 75);
+}
+
+/** Hashes two inputs of `length` > 240 bytes side by side: the processor waits for the memory of both together. */
+export function hashTwo(first: u32, second: u32, length: u32): void {
+  begin(accumulators);
+  begin(otherAccumulators);
+  let stripes = (length - 1) / stripeBytes;
+  let at: u32 = 0;
+  for (; stripes >= stripesPerBlock; stripes -= stripesPerBlock) {
+    accumulateTwo(first + at, second + at, stripesPerBlock, secret);
+    scramble(accumulators);
+    scramble(otherAccumulators);
+    at += stripesPerBlock * stripeBytes;
+  }
+  accumulateTwo(first + at, second + at, stripes, secret);
+  const last = length - stripeBytes;
+  accumulateTwo(first + last, second + last, 1, secret + secretBytes - 71);
+  hashLow = merged(accumulators, length * prime64x1, secret + 11);
+  hashHigh = merged(accumulators, ~(length * prime64x2), secret + secretBytes - 75);
+  otherLow = merged(otherAccumulators, length * prime64x1, secret + 11);
+  otherHigh = merged(otherAccumulators, ~(length * prime64x2), secret + secretBytes - 75);
+}
+
+function begin(accumulators: u32): void {
   v128.store(accumulators, i64x2(prime32x3, prime64x1));
   v128.store(accumulators, i64x2(prime64x2, prime64x3), 16);
   v128.store(accumulators, i64x2(prime64x4, prime32x2), 32);
   v128.store(accumulators, i64x2(prime64x5, prime32x1), 48);
-  const lastStripe = input + length - stripeBytes;
-  let stripes = (length - 1) / stripeBytes;
-  for (; stripes >= stripesPerBlock; stripes -= stripesPerBlock) {
-    accumulate(input, stripesPerBlock, secret);
-    scramble();
-    input += stripesPerBlock * stripeBytes;
-  }
-  accumulate(input, stripes, secret);
-  accumulate(lastStripe, 1, secret + secretBytes - 71);
-  hashLow = merged(length * prime64x1, secret + 11);
-  hashHigh = merged(~(length * prime64x2), secret + secretBytes - 75);
 }
 
 /** Takes `stripes` consecutive stripes into the accumulators, the first with the secret from `key` on. */
 function accumulate(input: u32, stripes: u32, key: u32): void {
-  let a0 = v128.load(accumulators);
-  let a1 = v128.load(accumulators, 16);
-  let a2 = v128.load(accumulators, 32);
-  let a3 = v128.load(accumulators, 48);
+  accumulateHalves(input, key, accumulators, input + halfStripe, key + halfStripe, accumulators + halfStripe, stripes);
+}
+
+/** The same for two inputs: first the one half of all stripes, then the other, for registers are few. */
+function accumulateTwo(first: u32, second: u32, stripes: u32, key: u32): void {
+  for (let half: u32 = 0; half <= halfStripe; half += halfStripe) {
+    accumulateHalves(
+      first + half,
+      key + half,
+      accumulators + half,
+      second + half,
+      key + half,
+      otherAccumulators + half,
+      stripes,
+    );
+  }
+}
+
+/** Takes halves of stripes into four accumulators each; two at a time, whichever they are. */
+function accumulateHalves(a: u32, keyA: u32, sumsA: u32, b: u32, keyB: u32, sumsB: u32, stripes: u32): void {
+  let a0 = v128.load(sumsA);
+  let a1 = v128.load(sumsA, 16);
+  let b0 = v128.load(sumsB);
+  let b1 = v128.load(sumsB, 16);
   // Each word is also added to its neighbour's accumulator. The sums change sides once, after the loop.
   let s0 = i64x2.splat(0);
   let s1 = i64x2.splat(0);
   let s2 = i64x2.splat(0);
   let s3 = i64x2.splat(0);
   for (; stripes > 0; stripes--) {
-    const d0 = v128.load(input);
-    const d1 = v128.load(input, 16);
-    const d2 = v128.load(input, 32);
-    const d3 = v128.load(input, 48);
+    const d0 = v128.load(a);
+    const d1 = v128.load(a, 16);
+    const d2 = v128.load(b);
+    const d3 = v128.load(b, 16);
     s0 = i64x2.add(s0, d0);
     s1 = i64x2.add(s1, d1);
     s2 = i64x2.add(s2, d2);
     s3 = i64x2.add(s3, d3);
-    const x0 = v128.xor(d0, v128.load(key));
-    const x1 = v128.xor(d1, v128.load(key, 16));
+    const x0 = v128.xor(d0, v128.load(keyA));
+    const x1 = v128.xor(d1, v128.load(keyA, 16));
     const low01 = lowHalves(x0, x1);
     const high01 = highHalves(x0, x1);
     a0 = i64x2.add(a0, i64x2.extmul_low_i32x4_u(low01, high01));
     a1 = i64x2.add(a1, i64x2.extmul_high_i32x4_u(low01, high01));
-    const x2 = v128.xor(d2, v128.load(key, 32));
-    const x3 = v128.xor(d3, v128.load(key, 48));
+    const x2 = v128.xor(d2, v128.load(keyB));
+    const x3 = v128.xor(d3, v128.load(keyB, 16));
     const low23 = lowHalves(x2, x3);
     const high23 = highHalves(x2, x3);
-    a2 = i64x2.add(a2, i64x2.extmul_low_i32x4_u(low23, high23));
-    a3 = i64x2.add(a3, i64x2.extmul_high_i32x4_u(low23, high23));
-    input += stripeBytes;
-    key += 8;
+    b0 = i64x2.add(b0, i64x2.extmul_low_i32x4_u(low23, high23));
+    b1 = i64x2.add(b1, i64x2.extmul_high_i32x4_u(low23, high23));
+    a += stripeBytes;
+    b += stripeBytes;
+    keyA += 8;
+    keyB += 8;
   }
-  v128.store(accumulators, i64x2.add(a0, swapped(s0)));
-  v128.store(accumulators, i64x2.add(a1, swapped(s1)), 16);
-  v128.store(accumulators, i64x2.add(a2, swapped(s2)), 32);
-  v128.store(accumulators, i64x2.add(a3, swapped(s3)), 48);
+  v128.store(sumsA, i64x2.add(a0, swapped(s0)));
+  v128.store(sumsA, i64x2.add(a1, swapped(s1)), 16);
+  v128.store(sumsB, i64x2.add(b0, swapped(s2)));
+  v128.store(sumsB, i64x2.add(b1, swapped(s3)), 16);
 }
 
 function lowHalves(a: v128, b: v128): v128 {
@@ -208,7 +260,7 @@ function swapped(words: v128): v128 {
   return v128.shuffle<u64>(words, words, 1, 0);
 }
 
-function scramble(): void {
+function scramble(accumulators: u32): void {
   for (let lane: u32 = 0; lane < 64; lane += 8) {
     const word = load<u64>(accumulators + lane);
     const key = load<u64>(secret + lane, 128);
@@ -217,7 +269,7 @@ function scramble(): void {
 }
 
 /** One word of all accumulators. */
-function merged(start: u64, key: u32): u64 {
+function merged(accumulators: u32, start: u64, key: u32): u64 {
   for (let lane: u32 = 0; lane < 64; lane += 16) {
     start += mixed(accumulators + lane, key + lane);
   }

@@ -100,6 +100,20 @@ describe('multiset digest', () => {
     assert.equal(digestOf([stream.subarray(0, 100)]), vectors['100'], 'that of one record is its hash');
   });
 
+  it('is the same of records that stand together, few or many, short or long', () => {
+    const anyRecords = anyLength
+      .filter((width) => width > 0)
+      .chain((width) => fc.array(fc.uint8Array({ minLength: width, maxLength: width }), { maxLength: 9 }));
+    fc.assert(
+      fc.property(anyRecords, (records) => {
+        const width = records[0]?.length ?? 1;
+        const sum = memory.addHashes(0n, take(Buffer.concat(records)), records.length, width);
+        assert.equal(hexDigest(sum), digestOf(records));
+      }),
+      { seed: 7, numRuns: 300 },
+    );
+  });
+
   it('carries and wraps: so many equal records have so many times the hash', () => {
     const record = Buffer.from('wrap');
     const count = 100_000;
