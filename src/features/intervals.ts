@@ -64,5 +64,5 @@ function quantileEdges({ first, counts }: Histogram, intervals: number): number[
     while (times(bin + 1) <= rank) bin++;
     edges.add(first + (rank - times(bin) <= times(bin + 1) - rank ? bin : bin + 1));
   }
-  return [...edges].filter((edge) => edge < first + counts.length);
+  return [...edges].filter((edge) => edge > 0 && edge < first + counts.length);
 }

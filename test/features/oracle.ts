@@ -73,6 +73,7 @@ export function oraclePage(
       mean: 0,
       histogram: null,
       topTokens: [],
+      sample: { tokens: 0, ids: [] },
       groups: [],
     };
   }
@@ -112,7 +113,10 @@ export function oraclePage(
     max,
     mean: mean(firing),
     histogram: histogram(firing),
-    topTokens: commonest(sample),
+    topTokens: commonest(sample)
+      .slice(0, 5)
+      .map(({ id, hits }) => ({ id, share: hits / sample.length })),
+    sample: { tokens: sample.length, ids: commonest(sample) },
     groups: [
       { name: 'top', examples: pick(byActivation, settings.top) },
       ...intervals.reverse(),
@@ -173,24 +177,21 @@ function edgesBetween(firing: readonly OracleToken[], max: number, settings: Ora
       continue;
     }
     const sorted = firing.map(({ activation }) => activation).sort((a, b) => a - b);
-    // The lowest activation that i/n of all do not exceed.
-    const index = bin(sorted.find((_, rank) => (rank + 1) * n >= sorted.length * i)!);
+    // The activation of rank n·i/N, from 0.
+    const index = bin(sorted[Math.floor((sorted.length * i) / n)]!);
     const below = (value: number): number => sorted.filter((one) => one < value).length;
     const distance = (value: number): number => Math.abs(below(value) * n - sorted.length * i);
     const nearer = distance(edge(index)) <= distance(edge(index + 1)) ? edge(index) : edge(index + 1);
-    const last = below(found.at(-1) ?? 0);
-    if (below(nearer) > last && below(nearer) < sorted.length) found.push(nearer);
+    if (nearer > 0 && nearer < edge(bin(max) + 1) && !found.includes(nearer)) found.push(nearer);
   }
   return found;
 }
 
-function commonest(sample: readonly OracleToken[]): object[] {
+function commonest(sample: readonly OracleToken[]): { id: number; hits: number }[] {
   const ids = [...new Set(sample.map(({ id }) => id))];
   return ids
-    .map((id) => ({ id, count: sample.filter((token) => token.id === id).length }))
-    .sort((a, b) => b.count - a.count || a.id - b.id)
-    .slice(0, 5)
-    .map(({ id, count }) => ({ id, share: count / sample.length }));
+    .map((id) => ({ id, hits: sample.filter((token) => token.id === id).length }))
+    .sort((a, b) => b.hits - a.hits || a.id - b.id);
 }
 
 function compare(a: bigint, b: bigint): number {

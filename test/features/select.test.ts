@@ -41,7 +41,9 @@ function intervalsOf(page: FeatureSelection): [number, number, number, number][]
 
 describe('selection', () => {
   it('says of a feature that never fires why it is dead', () => {
-    const dead = { state: 'dead', firing: 0, density: 0, max: 0, mean: 0, histogram: null, topTokens: [], groups: [] };
+    const sample = { tokens: 0, ids: [] };
+    const nothing = { histogram: null, topTokens: [], sample, groups: [] };
+    const dead = { state: 'dead', firing: 0, density: 0, max: 0, mean: 0, ...nothing };
     const never = { ...dead, feature: 123, reason: 'never fires', tokens: 3, excludedFiring: 0 };
     assert.deepEqual(pageOf([0, 0, 0]), never);
     const excluded = { ...never, reason: 'fires only on excluded tokens', tokens: 0, excludedFiring: 2 };
