@@ -9,7 +9,7 @@ import type { ObjectStore } from '../storage/objectStore.js';
 import { parsePrefix } from '../storage/uri.js';
 import { encodeSet } from '../taskGroups.js';
 import { cleanUpVisualize, commitVisualize, type VisualizeResult } from '../visualize/commit.js';
-import { computeKind } from '../visualize/computeKind.js';
+import { computeKind, workerCompute } from '../visualize/computeKind.js';
 import type { VisualizeInput } from '../visualize/input.js';
 import { prepareVisualize, urisOf } from '../visualize/prepare.js';
 import { decodePlanFile, passNames, type VisualizeRun } from '../visualize/run.js';
@@ -67,7 +67,7 @@ export function visualizeActivities(store: ObjectStore, threads: ThreadPool): Vi
     prepareVisualize: (input) =>
       attempt(
         async ({ signal }) => {
-          const kind = computeKind({ provider: 'cpu' });
+          const kind = computeKind(workerCompute(process.env));
           const { run, warnings, done, result } = await prepareVisualize(store, input, kind, signal);
           const nothing = { groups: new Set<number>(), tasks: 0, records: 0, digest: sumDigests([]) };
           return {

@@ -32,6 +32,8 @@ export async function describeCommand(uri: string, options: DescribeCommandOptio
     if (options.write) {
       const { created } = await writeDataset(store, place, dataset);
       say(`${formatPrefix(place)}/dataset.json ${created ? 'written' : 'was there already, with the same content'}.`);
+    } else {
+      say('Nothing was written: --write keeps this as dataset.json.');
     }
     return { json: dataset, text: formatDataset(dataset).trimEnd() };
   } finally {

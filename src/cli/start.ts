@@ -104,7 +104,7 @@ export function describeStart(type: string, input: unknown): Start {
 function checkType(type: string): WorkflowType {
   const known = types.get(type);
   if (known) return known;
-  throw new InvalidInput(`${JSON.stringify(type)} is no workflow type: use ${[...types.keys()].join(' or ')}.`);
+  throw new InvalidInput(`${JSON.stringify(type)} is no workflow type: use ${[...types.keys()].join(', ')}.`);
 }
 
 /** The input of the execution that runs under this id now, if any. */

@@ -6,9 +6,8 @@ import type { TaskContext } from '../shuffle/task.js';
 import { parsePrefix } from '../storage/uri.js';
 import { encodePart, readPart, VerifyRun } from '../verify/verifyRun.js';
 import { checkEncoder } from '../encoder/checkEncoder.js';
-import type { Compute } from '../encoder/session.js';
 import type { Shapes } from '../encoder/tiles.js';
-import { checkComputeKind } from '../visualize/computeKind.js';
+import { checkComputeKind, workerCompute } from '../visualize/computeKind.js';
 import { decodePlanFile as decodeVisualizePlan, passes } from '../visualize/run.js';
 import type { VisualizeRun } from '../visualize/run.js';
 import { dumpOf } from '../visualize/sources.js';
@@ -47,7 +46,7 @@ export interface VisualizeJob {
 export type Job = ShuffleJob | VerifyJob | VisualizeJob;
 
 /** Each slot of a worker computes by itself. */
-const compute: Compute = { provider: 'cpu', threads: 1 };
+const compute = workerCompute(process.env);
 
 /** Passes whose tasks compute activations or what follows from weights. */
 const computing: ReadonlySet<number> = new Set([passes.cutOff, passes.collect, passes.render]);

@@ -27,18 +27,21 @@ export interface WeightTensor extends StoredTensor {
   readonly dtype: FloatDtype;
 }
 
-/** SAEs have about ten tensors: this is room enough, and one read. A whole model's header may be longer. */
+/** SAEs have about ten tensors: this is room enough, and one read. */
 const firstRead = 64 * 1024;
-const headerLimit = 16 * 1024 * 1024;
+/** The header of a whole model may be as long. */
+export const modelHeaderLimit = 16 * 1024 * 1024;
 
 /**
  * Reads the header of a safetensors object.
+ * @param headerLimit bytes that it may have [64 KiB]
  * @throws SaeMissing, SaeInvalid; what the store throws
  */
 export async function openSafetensors(
   store: ObjectStore,
   location: ObjectLocation,
   options?: CallOptions,
+  headerLimit = firstRead,
 ): Promise<TensorFile> {
   const { head, where } = await headOf(store, location, options);
   const read = async (bytes: number): Promise<Uint8Array> => {

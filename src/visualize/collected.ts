@@ -5,12 +5,16 @@ import { hashSeed } from '../features/rowHash.js';
 import { hullOf } from './blockEncoder.js';
 import { Bitmap, bitmapBytes } from './bitmap.js';
 import { shardRows } from './cut.js';
+import { NormHistogram, normHistogramBytes } from './norms.js';
 import { exampleSettings } from './exampleSettings.js';
 import { passes, type VisualizeRun } from './run.js';
 import { readSection, sectionBytes } from './sections.js';
 import type { StageContext } from './taskContext.js';
 
-/** What a collect task writes: section 0 is the set of excluded rows of its token shard; the statistics follow. */
+/**
+ * What a collect task writes: section 0 is the set of excluded rows of its token shard, section 1 the norms of the others
+ * (only of the leading block; else it counts none); the statistics follow.
+ */
 type Reading = Pick<StageContext, 'run' | 'store' | 'signal'>;
 
 /** Bytes of the statistics that are read at a time. */
@@ -22,6 +26,14 @@ export async function readExcluded({ run, store, signal }: Reading, block: numbe
   const name = { pass: passes.collect, task: run.collectTask(block, shard), section: 0 };
   const bytes = await readSection(store, run, name, 0, bitmapBytes(end - first), signal);
   return new Bitmap(first, end - first, bytes);
+}
+
+/** The norms of the rows of a token shard that count. @throws WorkDamaged */
+export async function readNorms({ run, store, signal }: Reading, shard: number): Promise<NormHistogram> {
+  const { first, end } = shardRows(run.sources.rows, run.plan.tokenShards, shard);
+  const name = { pass: passes.collect, task: run.collectTask(run.leadingBlock, shard), section: 1 };
+  const offset = sectionBytes(bitmapBytes(end - first));
+  return NormHistogram.of(await readSection(store, run, name, offset, normHistogramBytes, signal));
 }
 
 /**
@@ -39,7 +51,7 @@ export async function* readCollected(
   const location = run.packedObject(passes.collect, task);
   const head = await store.head(location, { signal });
   const { first, end } = shardRows(run.sources.rows, run.plan.tokenShards, shard);
-  const start = sectionBytes(bitmapBytes(end - first));
+  const start = sectionBytes(bitmapBytes(end - first)) + sectionBytes(normHistogramBytes);
   if (!head || head.bytes < start) throw damaged(run, task, 'is missing or cut off');
   const { from, to } = hullOf(run.featuresIn(run.blocks[block]!));
   const name = `s3://${location.bucket}/${location.key}`;

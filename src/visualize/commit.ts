@@ -19,8 +19,9 @@ import { cleanUp } from '../runs/cleanUp.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import { dumpOf, tokenizerOf, type SourceUris } from './sources.js';
-import { readExcluded } from './collected.js';
+import { readExcluded, readNorms } from './collected.js';
 import { shardRows } from './cut.js';
+import { NormHistogram } from './norms.js';
 import { passes, type VisualizeRun } from './run.js';
 import { readSection } from './sections.js';
 
@@ -68,7 +69,7 @@ export async function commitVisualize(
     Array.from({ length: tokenizer.size }, (_, id) => (tokenizer.has(id) ? tokenizer.bytesOf(id) : new Uint8Array(0))),
   );
   await store.put(run.file(vocabularyFile), vocabulary.parts, { signal });
-  const excluded = await countExcluded(store, run, signal);
+  const { excluded, warning } = await surveyTokens(store, run, signal);
   const dump = dumpOf(run, uris);
   const description: RunDescription = {
     format: runFormat,
@@ -78,7 +79,7 @@ export async function commitVisualize(
     excluded,
     features: { of: run.layout.sae.features, set: formatFeatures(run.features), ...counts },
     provenance: provenanceOf(run),
-    warnings: [...warnings],
+    warnings: [...warnings, ...(warning === undefined ? [] : [warning])],
     ...merged,
     stream: {
       rows: dump.rows,
@@ -128,14 +129,22 @@ export function resultOf(run: VisualizeRun, { tokens, features, warnings }: RunD
   };
 }
 
-async function countExcluded(store: ObjectStore, run: VisualizeRun, signal: AbortSignal): Promise<number> {
-  const block = run.blocks.findIndex((range) => run.featuresIn(range).length > 0);
+/** How many tokens are left out, and a warning where the norms of others are extreme. */
+async function surveyTokens(
+  store: ObjectStore,
+  run: VisualizeRun,
+  signal: AbortSignal,
+): Promise<{ excluded: number; warning: string | undefined }> {
+  const norms = new NormHistogram();
   let excluded = 0;
   for (let shard = 0; shard < run.plan.tokenShards; shard++) {
     const { first, end } = shardRows(run.sources.rows, run.plan.tokenShards, shard);
-    if (first < end) excluded += (await readExcluded({ store, run, signal }, block, shard)).count();
+    if (first === end) continue;
+    const reading = { store, run, signal };
+    excluded += (await readExcluded(reading, run.leadingBlock, shard)).count();
+    norms.unite(await readNorms(reading, shard));
   }
-  return excluded;
+  return { excluded, warning: norms.warning() };
 }
 
 async function streamDigest(store: ObjectStore, run: VisualizeRun, signal: AbortSignal): Promise<string> {

@@ -1,6 +1,13 @@
 import { cpus } from 'node:os';
-import { ComputeMismatch } from '../errors.js';
+import { ComputeMismatch, InvalidInput } from '../errors.js';
 import type { Compute } from '../encoder/session.js';
+
+/** What a worker computes with, as its settings say: `RIFFLE_COMPUTE` is cpu [cpu] or cuda; one thread for each task. */
+export function workerCompute(environment: NodeJS.ProcessEnv): Compute {
+  const provider = environment.RIFFLE_COMPUTE ?? 'cpu';
+  if (provider === 'cpu' || provider === 'cuda') return { provider, threads: 1 };
+  throw new InvalidInput(`RIFFLE_COMPUTE is ${JSON.stringify(provider)}: write cpu or cuda.`);
+}
 
 /** What must be equal for results to have the same last bits: the provider, and the model of the processor. */
 export function computeKind({ provider }: Pick<Compute, 'provider'>): string {

@@ -2,6 +2,7 @@ import { RowsNotFinite } from '../errors.js';
 import { nonFiniteRows, readActivations, rowNorms } from '../dump/activationRows.js';
 import { checkReadingOrder, checkTokenIds, readTokenRows, type TokenRows } from '../dump/tokenRows.js';
 import type { Tokenizer } from '../tokens/tokenizer.js';
+import { looksAt, type NormHistogram } from './norms.js';
 import type { StageContext } from './taskContext.js';
 
 /** Rows that an error about activations names. */
@@ -51,6 +52,16 @@ export class RowReader {
     const limit = run.layout.settings.exclude.normAbove;
     if (limit !== undefined) rowNorms(stored).forEach((norm, row) => norm > limit && (excluded[row] = 1));
     return { tokens, activations, excluded, finite: runsWithout(bad, count) };
+  }
+
+  /** Counts the norms of rows that count. */
+  addNorms(norms: NormHistogram, { tokens, activations, excluded }: Rows): void {
+    const { dtype, width, rowBytes, rows } = this.context.dump;
+    for (let row = 0; row < excluded.length; row++) {
+      if (excluded[row] === 1 || !looksAt(tokens.first + row, rows)) continue;
+      const bytes = activations.subarray(row * rowBytes, (row + 1) * rowBytes);
+      norms.add(rowNorms({ bytes, dtype, width })[0]!);
+    }
   }
 
   /** The tokens alone. The row before the first is read, too: a context may begin before it. */

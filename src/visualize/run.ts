@@ -101,6 +101,11 @@ export class VisualizeRun extends PlannedRun {
       .filter((range) => range.from < range.to);
   }
 
+  /** The first block with features that the run is about: its tasks also tell what is so of all tokens. */
+  get leadingBlock(): number {
+    return this.blocks.findIndex((range) => this.featuresIn(range).length > 0);
+  }
+
   /** The task of pass `collect` for a block and a token shard. */
   collectTask(block: number, shard: number): number {
     return block * this.plan.tokenShards + shard;

@@ -3,6 +3,7 @@ import { widenIntegers } from '../dump/integers.js';
 import { readFeatures, readVector } from '../sae/readWeights.js';
 import {
   checkTensor,
+  modelHeaderLimit,
   openSafetensors,
   type StoredTensor,
   type TensorFile,
@@ -45,7 +46,7 @@ export async function openUnembedding(
   etag?: string,
 ): Promise<Unembedding> {
   return asUnembedding(uri, async () => {
-    const file = await openSafetensors(store, parseObject(uri), { signal });
+    const file = await openSafetensors(store, parseObject(uri), { signal }, modelHeaderLimit);
     if (etag !== undefined && file.head.etag !== etag) {
       throw new ObjectChanged(
         `${uri} was replaced since the run was planned: restore it, or use another output prefix.`,

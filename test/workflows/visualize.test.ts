@@ -43,15 +43,19 @@ describe('workflow visualize', function () {
     const result = successOf(await startAndWait('visualize', inputFor(undisturbed)));
     const { fires } = readReference().per_feature;
     const dead = fires.filter((count) => count === 0).length;
-    const { alive, dense, ...others } = result;
+    const { alive, dense, warnings, ...others } = result;
     assert.deepEqual(others, {
       format: 'riffle.visualize-result/1',
       output: formatPrefix(undisturbed),
       tokens: 8192,
       features: fires.length,
       dead,
-      warnings: [],
     });
+    // The massive activations that examples/README.md tells of.
+    assert.match(
+      String(warnings),
+      /^\d+ of 8192 tokens that were looked at have an activation whose norm is more than 5 times the usual 1\d\d /,
+    );
     assert.equal(Number(alive) + Number(dense) + dead, fires.length);
     expected = await bench.digests(undisturbed);
     await checkFinished(undisturbed);

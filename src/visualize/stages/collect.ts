@@ -10,6 +10,7 @@ import { shardRows } from '../cut.js';
 import { CutOffs } from '../cutOffs.js';
 import { exampleSettings } from '../exampleSettings.js';
 import { batchRows, collectBytes, tileFirings } from '../memoryNeeds.js';
+import { NormHistogram } from '../norms.js';
 import { passes } from '../run.js';
 import { RowReader, type Rows } from '../rows.js';
 import { writeSections } from '../sections.js';
@@ -43,11 +44,13 @@ export async function collect(context: StageContext, task: number): Promise<Task
   const collector = new Collector(memory.firstBank, features, first, settings, seed, tileFirings);
   const reader = new RowReader(context, await tokenizerOf(store, run, context.uris, signal));
   const excluded = new Bitmap(first, end - first);
+  const norms = new NormHistogram();
   try {
     for (let at = first; at < end; at += rowsAtOnce) {
       const count = Math.min(rowsAtOnce, end - at);
       const rows = await reader.read(at, count, memory.view(activations, count * dump.rowBytes));
       rows.excluded.forEach((mark, row) => mark === 1 && excluded.add(at + row));
+      if (block === run.leadingBlock) reader.addNorms(norms, rows);
       placeRows(context, rows, tile);
       for (const { from, to } of rows.finite) {
         const batch = {
@@ -75,7 +78,15 @@ export async function collect(context: StageContext, task: number): Promise<Task
     statistics.push(piece);
     if (statistics.length % 1024 === 0) await pause();
   }
-  const wrote = await writeSections(store, run, passes.collect, task, [[excluded.bytes]], signal, statistics);
+  const wrote = await writeSections(
+    store,
+    run,
+    passes.collect,
+    task,
+    [[excluded.bytes], [norms.bytes]],
+    signal,
+    statistics,
+  );
   context.onBytes(wrote.bytes);
   return reportOf(passes.collect, task, end - first, [wrote]);
 }

@@ -49,11 +49,10 @@ function markStarts(flags: Uint8Array, values: Float64Array | null, skipped: num
 
 async function markExcluded(context: StageContext, from: number, flags: Uint8Array): Promise<void> {
   const { run } = context;
-  const block = run.blocks.findIndex((range) => run.featuresIn(range).length > 0);
   for (let shard = 0; shard < run.plan.tokenShards; shard++) {
     const { first, end } = shardRows(run.sources.rows, run.plan.tokenShards, shard);
     if (first === end || end <= from || first >= from + flags.length) continue;
-    const excluded = await readExcluded(context, block, shard);
+    const excluded = await readExcluded(context, run.leadingBlock, shard);
     for (let row = Math.max(first, from); row < Math.min(end, from + flags.length); row++) {
       if (excluded.has(row)) flags[row - from] = 1;
     }
