@@ -28,11 +28,6 @@ function planeBytes({ run, dump }: Pick<Reading, 'run' | 'dump'>): number[] {
   return [4, context ? 8 : 0, position ? 8 : 0, document ? 8 : 0, 1, cutOffs, dump.rowBytes];
 }
 
-/** Bytes of a row in a section. */
-export function gatheredRowBytes(reading: Pick<Reading, 'run' | 'dump'>): number {
-  return planeBytes(reading).reduce((sum, bytes) => sum + bytes, 0);
-}
-
 /** A section as bytes. @param set of the rows */
 export function encodeGathered(set: Bitmap, gathered: Omit<GatheredRows, 'rows'>): Uint8Array[] {
   const { tokens, excluded, cutOffs, activations } = gathered;

@@ -55,22 +55,6 @@ export async function writeSections(
   return { key: location.key.slice(run.output.prefix.length), bytes, etag };
 }
 
-/** Reads the only section of an object, whatever its length. @throws WorkDamaged where its task must be done again */
-export async function readOnlySection(
-  store: ObjectStore,
-  run: VisualizeRun,
-  pass: number,
-  task: number,
-  most: number,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const location = run.packedObject(pass, task);
-  const name = { pass, task, section: 0 };
-  const found = await store.readWhole(location, most + trailerBytes, { signal });
-  if (!found || found.data.length < trailerBytes) throw damaged(run, name, 'it is missing or cut off');
-  return checked(run, name, found.data);
-}
-
 /** Reads a section whose place is known. @throws WorkDamaged where its task must be done again */
 export async function readSection(
   store: ObjectStore,

@@ -169,12 +169,11 @@ async function weightsOf(
   const rows = new Float32Array(selections.length * d);
   for (let block = firstBlock; block < endBlock; block++) {
     const { from, to } = run.blocks[block]!;
-    const inside = selections.filter(({ feature }) => feature >= from && feature < to);
-    if (inside.length === 0) continue;
+    if (!selections.some(({ feature }) => feature >= from && feature < to)) continue;
     const { decoder } = await readDecoderBlock(store, run, block, signal);
-    for (const selection of inside) {
-      const row = selection.feature - from;
-      rows.set(decoder.subarray(row * d, (row + 1) * d), selections.indexOf(selection) * d);
+    for (const [index, { feature }] of selections.entries()) {
+      if (feature < from || feature >= to) continue;
+      rows.set(decoder.subarray((feature - from) * d, (feature - from + 1) * d), index * d);
     }
   }
   const numbers = selections.map(({ feature }) => feature);
