@@ -72,8 +72,9 @@ export function progressLine(progress: Progress): string {
     `${stage}, pass ${pass} of ${passes}`,
     `${tasks.done} of ${tasks.total} tasks`,
     ...(tasks.failed > 0 ? [`${tasks.failed} failed`] : []),
-    `${formatSize(bytes.done)} of ${formatSize(bytes.total)}`,
-    `${formatSize(bytesPerSecond)}/s`,
+    ...(bytes.total > 0
+      ? [`${formatSize(bytes.done)} of ${formatSize(bytes.total)}`, `${formatSize(bytesPerSecond)}/s`]
+      : []),
     ...(etaSeconds === null ? [] : [`about ${etaSeconds} s left`]),
   ];
   return parts.join(', ');

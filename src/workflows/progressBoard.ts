@@ -100,7 +100,7 @@ export class ProgressBoard {
       tasks: { done, running, failed, total: tasks },
       bytes: { done: Math.round(bytes * share), total: bytes },
       bytesPerSecond: seconds > 0 ? Math.round((bytes * fresh) / seconds) : 0,
-      etaSeconds: fresh > 0 ? Math.round((seconds * left) / fresh) : null,
+      etaSeconds: fresh > 0 ? Math.max(0, Math.round((seconds * left) / fresh)) : null,
     };
   }
 

@@ -117,5 +117,5 @@ function labelOf({ passes }: VisualizeAgenda, index: number): string {
 
 function stageOf({ passes }: VisualizeAgenda, index: number): StageReport {
   const { name, pass, tasks, bytes, done } = passes[index]!;
-  return { stage: name, pass, passes: passes.length, tasks, doneBefore: done.tasks, bytes };
+  return { stage: name, pass, passes: passes.at(-1)!.pass, tasks, doneBefore: done.tasks, bytes };
 }
