@@ -1,6 +1,6 @@
 import { columnBytes } from '../formats/columns.js';
 import { toFloat32 } from '../formats/float32.js';
-import type { FloatDtype } from '../formats/float32.js';
+import type { ActivationDtype } from '../formats/float32.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { readColumns } from './columnView.js';
 import type { ReadOptions } from './columnView.js';
@@ -28,7 +28,7 @@ const exponentBits = { F16: 0x7c00, BF16: 0x7f80, F32: 0x7f800000 } as const;
 /** Activations as they are stored, row after row, at an address that is a multiple of an element's bytes. */
 export interface StoredActivations {
   readonly bytes: Uint8Array;
-  readonly dtype: FloatDtype;
+  readonly dtype: ActivationDtype;
   /** Numbers of a row. */
   readonly width: number;
 }

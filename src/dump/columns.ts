@@ -1,7 +1,7 @@
 import { ColumnUnusable } from '../errors.js';
 import type { PlacedDataset } from '../formats/concatenation.js';
 import type { Column } from '../formats/dataset.js';
-import type { FloatDtype } from '../formats/float32.js';
+import type { ActivationDtype } from '../formats/float32.js';
 import { quoted } from '../formats/shardHeader.js';
 import { formatPrefix } from '../storage/uri.js';
 
@@ -56,7 +56,7 @@ export function missing(sources: readonly PlacedDataset[], role: Role, names: Co
   );
 }
 
-export function activationDtype(source: PlacedDataset, column: Column): FloatDtype {
+export function activationDtype(source: PlacedDataset, column: Column): ActivationDtype {
   const { dtype } = column;
   if (dtype === 'F16' || dtype === 'BF16' || dtype === 'F32') return dtype;
   throw unusable(source, column, 'activations have dtype F16, BF16 or F32');

@@ -1,7 +1,7 @@
 import { ColumnUnusable, DatasetsDiffer, InvalidInput } from '../errors.js';
 import { columnBytes } from '../formats/columns.js';
 import type { PlacedDataset } from '../formats/concatenation.js';
-import type { FloatDtype } from '../formats/float32.js';
+import type { ActivationDtype } from '../formats/float32.js';
 import { formatPrefix } from '../storage/uri.js';
 import * as columns from './columns.js';
 import type { ColumnNames, IntegerColumn, Place } from './columns.js';
@@ -22,7 +22,7 @@ export interface Dump {
   readonly rows: number;
   /** Numbers of an activation. */
   readonly width: number;
-  readonly dtype: FloatDtype;
+  readonly dtype: ActivationDtype;
   /** Bytes of an activation. */
   readonly rowBytes: number;
   /** One column, one activation a row. */

@@ -1,7 +1,7 @@
 import { quoted } from '../formats/shardHeader.js';
 import type { CallOptions, ObjectStore } from '../storage/objectStore.js';
 import { saeFault } from './faults.js';
-import { firstNonFinite } from './float32.js';
+import { firstNonFinite } from '../formats/float32.js';
 import { readFeatures, readVector, type FeatureMatrix } from './readWeights.js';
 import type { Sae, SaeBlock, SaeDescription } from './sae.js';
 import type { TensorFile, WeightTensor } from './tensorFile.js';

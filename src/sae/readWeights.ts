@@ -2,7 +2,7 @@ import { forEachConcurrently } from '../concurrently.js';
 import { quoted } from '../formats/shardHeader.js';
 import type { CallOptions, ObjectStore } from '../storage/objectStore.js';
 import { saeFault } from './faults.js';
-import { firstNonFinite, floatBytes, toFloat32 } from './float32.js';
+import { firstNonFinite, floatBytes, toFloat32 } from '../formats/float32.js';
 import type { TensorFile, WeightTensor } from './tensorFile.js';
 
 /** Bytes of the largest read. With `concurrentReads` of them and one piece as float32 a call takes at most 40 MiB. */

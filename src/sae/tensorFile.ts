@@ -3,7 +3,7 @@ import { quoted } from '../formats/shardHeader.js';
 import { parseSafetensorsTensors, safetensorsHeaderBytes } from '../formats/safetensors.js';
 import type { CallOptions, ObjectHead, ObjectLocation, ObjectStore } from '../storage/objectStore.js';
 import { saeFault, saeUnsupported, withSaeFaults } from './faults.js';
-import { floatDtypes, isFloatDtype, type FloatDtype } from './float32.js';
+import { floatDtypes, isFloatDtype, type FloatDtype } from '../formats/float32.js';
 
 /** An object that holds tensors, and where in it they are. Reads are bound to its ETag. */
 export interface TensorFile {

@@ -5,12 +5,12 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { nonFiniteRows, rowNorms } from '../../src/dump/activationRows.js';
 import { toFloat32 } from '../../src/formats/float32.js';
-import type { FloatDtype } from '../../src/formats/float32.js';
+import type { ActivationDtype } from '../../src/formats/float32.js';
 import { parseSafetensorsHeader } from '../../src/formats/safetensors.js';
 
 const goldens = JSON.parse(readFileSync(new URL('./floats.json', import.meta.url)).toString()) as {
   readonly sha256: Readonly<Record<'F16' | 'BF16', string>>;
-  readonly norms: Readonly<Record<FloatDtype, readonly number[]>>;
+  readonly norms: Readonly<Record<ActivationDtype, readonly number[]>>;
 };
 
 const width = 576;
@@ -45,7 +45,7 @@ describe('stored floats', () => {
       BF16: bytesOf(truncated),
       F32: bytesOf(widened.map((value) => value * Math.fround(1.1))),
     };
-    for (const [dtype, bytes] of Object.entries(stored) as [FloatDtype, Uint8Array][]) {
+    for (const [dtype, bytes] of Object.entries(stored) as [ActivationDtype, Uint8Array][]) {
       assert.deepEqual([...rowNorms({ bytes, dtype, width })], goldens.norms[dtype]);
     }
   });
@@ -79,7 +79,7 @@ describe('stored floats', () => {
       ),
       { seed: 1, numRuns: 500 },
     );
-    for (const [dtype, { bits, infinite }] of Object.entries(special) as [FloatDtype, (typeof special)['F16']][]) {
+    for (const [dtype, { bits, infinite }] of Object.entries(special) as [ActivationDtype, (typeof special)['F16']][]) {
       const values = [0, 1, ...infinite];
       const bytes = bytesOf(bits === 16 ? Uint16Array.from(values) : Uint32Array.from(values));
       assert.deepEqual(nonFiniteRows({ bytes, dtype, width: 1 }), [2, 3, 4, 5]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { parseSafetensorsTensors } from '../../src/formats/safetensors.js';
-import { toFloat32 } from '../../src/sae/float32.js';
+import { toFloat32 } from '../../src/formats/float32.js';
 import { openSae } from '../../src/sae/openSae.js';
 import type { Sae, SaeBlock } from '../../src/sae/sae.js';
 import { uploadSae } from '../support/saeFiles.js';

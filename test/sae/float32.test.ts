@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { firstNonFinite, toFloat32, type FloatDtype } from '../../src/sae/float32.js';
+import { firstNonFinite, toFloat32, type FloatDtype } from '../../src/formats/float32.js';
 
 function widen(dtype: FloatDtype, elements: Uint16Array | Float64Array): number[] {
   return [...toFloat32(dtype, new Uint8Array(elements.buffer), new Float32Array(elements.length))];
