@@ -55,11 +55,13 @@ export function shares(): Promise<void> {
     recordBytes: real.recordBytes,
     memory: real.memory,
   };
+  // Measured before the draws fill the heap: data threads hold none of those either.
+  const kernels = kernelCosts(real.recordBytes);
   // The first time compiles the code.
   taskCosts(here, mostRecords);
   const costsHere = taskCosts(here, mostRecords);
   const passes = cpuPerGiB(real);
-  const checks = checksums(real.recordBytes, costsHere, passes);
+  const checks = checksums(kernels, costsHere, passes);
   // What a pass of each kind costs besides knowing where records go.
   const rest = Object.fromEntries(
     costsHere.map((costs, index) => [costs.kind, Math.max(0, passes[index]! - sumOf(costs))]),
@@ -133,8 +135,7 @@ interface ChecksumShare {
  * From the second pass on records get their CRC-32 as they arrive, when the processor's cache holds them. What a task made
  * of them is digested and gets its CRC-32 in one sweep.
  */
-function checksums(width: number, costs: readonly TaskCosts[], passes: readonly number[]): ChecksumShare[] {
-  const kernels = kernelCosts(width);
+function checksums(kernels: KernelCosts, costs: readonly TaskCosts[], passes: readonly number[]): ChecksumShare[] {
   const steps = costs.map(({ kind, pass }, index) => {
     const sum = (pass > 1 ? kernels.arriving : 0) + kernels.sealing;
     return { step: `${kind} ${pass}`, cpu: passes[index]!, checksums: sum, share: sum / passes[index]! };
@@ -145,7 +146,12 @@ function checksums(width: number, costs: readonly TaskCosts[], passes: readonly 
 }
 
 /** CPU seconds per GiB: of the CRC-32 on data in the caches, and of digest and CRC-32 on more than the caches hold. */
-function kernelCosts(width: number): { arriving: number; sealing: number } {
+interface KernelCosts {
+  readonly arriving: number;
+  readonly sealing: number;
+}
+
+function kernelCosts(width: number): KernelCosts {
   const memory = new WorkMemory();
   const count = Math.floor(sweepBytes / width);
   const chunks = Math.floor((256 * 1024 ** 2) / (count * width));
