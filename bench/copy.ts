@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Prefix } from '../src/storage/uri.js';
+import { order as send, startThread } from './threads.js';
 
 /** What a copy took. */
 export interface CopyFigures {
@@ -26,11 +27,7 @@ export class CopyThreads {
   private readonly workers: Worker[];
 
   constructor(threads: number) {
-    // Node 20 runs TypeScript in threads only by way of the loader's registration.
-    const bootstrap = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(
-      new URL('copyThread.ts', import.meta.url).href,
-    )}); });`;
-    this.workers = Array.from({ length: threads }, () => new Worker(bootstrap, { eval: true }));
+    this.workers = Array.from({ length: threads }, () => startThread(new URL('copyThread.ts', import.meta.url)));
   }
 
   async copy(order: CopyOrder): Promise<CopyFigures> {
@@ -40,7 +37,7 @@ export class CopyThreads {
     await Promise.all(
       this.workers.map(async (worker) => {
         for (let next = waiting.shift(); next; next = waiting.shift())
-          await once(worker, { ...order, objects: [next] });
+          await send(worker, { ...order, objects: [next] });
       }),
     );
     const used = process.cpuUsage(cpu);
@@ -54,17 +51,6 @@ export class CopyThreads {
   async close(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
-}
-
-function once(worker: Worker, order: CopyOrder): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.once('error', reject);
-    worker.once('message', () => {
-      worker.off('error', reject);
-      resolve();
-    });
-    worker.postMessage(order);
-  });
 }
 
 /** The same copy by boto3 with as many threads; undefined where there is no Python with boto3 (RIFFLE_BENCH_PYTHON). */
