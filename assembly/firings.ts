@@ -45,9 +45,9 @@ function push(row: u32, feature: u32, value: f32): void {
  * @param bias address of float32 [width]
  * @param bound address of float32 [width], each ≥ 0
  * @param firings address of the list: `capacity` rows, then as many features (u32), then as many values (float32)
- * @param state address of u32 [4]: the row to begin at; on return the row that comes next (`rows`, or less where the
- *   list might not hold another row), the number of firings, row and feature of the first value that is not finite on a
- *   row that is not excluded (row 2^32 − 1: there is none)
+ * @param state address of u32 [4]: the row to begin at and the number of firings that the list holds already; on return
+ *   the row that comes next (`rows`, or less where the list might not hold another row), the number of firings, row and
+ *   feature of the first value that is not finite on a row that is not excluded (row 2^32 − 1: there is none)
  */
 export function scanFirings(
   product: u32,
@@ -234,7 +234,7 @@ function scanGroup(
 /** @returns the row to begin at */
 function begin(excludedRows: u32, firings: u32, capacity: u32, state: u32): u32 {
   excluded = excludedRows;
-  next = firings;
+  next = firings + (load<u32>(state, 4) << 2);
   apart = capacity << 2;
   brokenRow = nowhere;
   return load<u32>(state);

@@ -30,7 +30,7 @@ const threads = 2;
 export async function visualize(): Promise<void> {
   const { values } = parseArgs({
     args: process.argv.slice(3),
-    options: { rows: { type: 'string', default: '131072' }, rounds: { type: 'string', default: '5' } },
+    options: { rows: { type: 'string', default: '524288' }, rounds: { type: 'string', default: '5' } },
   });
   const rows = Number(values.rows);
   const rounds = Number(values.rounds);

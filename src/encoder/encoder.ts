@@ -81,17 +81,19 @@ export class Encoder {
   }
 
   /**
-   * Tells which features fire on the rows of a batch, and how strongly. The list comes in pieces: each is ordered by row,
-   * then by feature, and rows of one feature come in ascending order over all pieces. Until it is done nobody but
+   * Tells which features fire on the rows of a batch, and how strongly. The list comes in pieces, in which all products are
+   * listed by row, then by feature; so rows of one feature come in ascending order. Until it is done nobody but
    * `onFirings` may take work memory, for ONNX Runtime has addresses in it.
    *
    * @param top the cut-offs of the batch's rows; topk and groupmax only
    * @throws ActivationNotFinite
    */
   async encode(batch: RowBatch, onFirings: (firings: Firings) => void, top?: TopFeatures): Promise<void> {
+    this.scan.begin();
     await this.eachProduct(batch, (tile, rows) => {
       this.scan.list(tile, rows, onFirings, top);
     });
+    this.scan.handOver(onFirings);
   }
 
   /**

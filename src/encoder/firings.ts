@@ -1,8 +1,7 @@
 import type { WorkMemory } from '../memory/workMemory.js';
 
 /**
- * Where features fire: a list in work memory, ordered by row, then by feature. The views are void when the next firings
- * are found, and when memory is taken.
+ * Where features fire: a list in work memory. The views are void when the next firings are found, and when memory is taken.
  */
 export class Firings {
   /** How many there are. */

@@ -7,7 +7,7 @@ import { groupsOf } from './topFeatures.js';
 import type { TopFeatures } from './topFeatures.js';
 import type { EncodedSae, EncoderWeights } from './weights.js';
 
-/** A list holds at least so many firings: few calls, and it stays in the processor's cache. */
+/** A list holds at least so many firings: the more come at once, the less often the collector reaches for each feature. */
 const leastCapacity = 65_536;
 
 /** What the kernels tell when they return; four numbers (u32). */
@@ -90,22 +90,33 @@ export class Scan {
     }
   }
 
+  /** Begins a list. */
+  begin(): void {
+    this.firings.count = 0;
+  }
+
   /**
-   * Lists what fires in the product that lies in `productView`.
+   * Adds what fires in the product that lies in `productView` to the list, which is handed over when it is full.
    * @param top the cut-offs of the batch's rows; topk and groupmax only
    * @throws ActivationNotFinite
    */
   list(tile: Tile, rows: ScannedRows, onFirings: (firings: Firings) => void, top?: TopFeatures): void {
     // A view is made anew each time, for `onFirings` may take memory.
     for (let row = 0; row < rows.count;) {
-      this.stateView()[0] = row;
+      this.stateView().set([row, this.firings.count]);
       this.call(tile, rows, top);
       const [next, count, brokenRow, brokenFeature] = this.stateView() as unknown as [number, number, number, number];
       if (brokenRow !== noRow) throw this.notFinite(rows, brokenRow, brokenFeature + this.tiles[0]!.from);
       row = next;
       this.firings.count = count;
-      if (count > 0) onFirings(this.firings);
+      if (row < rows.count) this.handOver(onFirings);
     }
+  }
+
+  /** Hands over what the list holds. */
+  handOver(onFirings: (firings: Firings) => void): void {
+    if (this.firings.count > 0) onFirings(this.firings);
+    this.firings.count = 0;
   }
 
   /**

@@ -63,16 +63,24 @@ function scan(rows: number, capacity: number, call: (firings: number, capacity: 
   const { buffer } = memory.view(firings, 1);
   const state = new Uint32Array(buffer, stateAt, 4);
   const found: Found = { list: [], broken: undefined };
-  state[0] = 0;
-  while (state[0] < rows) {
-    const before = state[0];
-    call(firings, capacity, stateAt);
-    assert.ok(state[0] > before, 'no row was scanned');
-    const part = (at: number): Uint32Array => new Uint32Array(buffer, firings + 4 * capacity * at, state[1]);
+  const part = (at: number): Uint32Array => new Uint32Array(buffer, firings + 4 * capacity * at, state[1]);
+  const take = (): void => {
     const values = new Float32Array(buffer, firings + 8 * capacity, state[1]);
     part(0).forEach((row, i) => found.list.push([row, part(1)[i]!, values[i]!]));
+    state[1] = 0;
+  };
+  // What the list holds already must stay.
+  state.set([0, 1]);
+  for (const at of [0, 1, 2]) part(at)[0] = at + 5;
+  while (state[0]! < rows) {
+    const [before, held] = state as unknown as [number, number];
+    call(firings, capacity, stateAt);
     if (state[2] !== noRow) found.broken ??= [state[2]!, state[3]!];
+    assert.ok(state[0]! > before || held > 0, 'no row was scanned');
+    if (state[0]! < rows) take();
   }
+  take();
+  assert.deepEqual(found.list.shift(), [5, 6, new Float32Array(Uint32Array.of(7).buffer)[0]]);
   return found;
 }
 

@@ -49,7 +49,8 @@ export async function collect(context: StageContext, task: number): Promise<Task
     for (let at = first; at < end; at += rowsAtOnce) {
       const count = Math.min(rowsAtOnce, end - at);
       const rows = await reader.read(at, count, memory.view(activations, count * dump.rowBytes));
-      rows.excluded.forEach((mark, row) => mark === 1 && excluded.add(at + row));
+      for (let row = rows.excluded.indexOf(1); row >= 0; row = rows.excluded.indexOf(1, row + 1))
+        excluded.add(at + row);
       if (block === run.leadingBlock) reader.addNorms(norms, rows);
       placeRows(context, rows, tile);
       for (const { from, to } of rows.finite) {
