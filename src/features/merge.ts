@@ -1,6 +1,6 @@
 import type { FeatureState, FiringTokens, OctaveCounts } from './featureState.js';
 import { takeTokens } from './featureState.js';
-import { sortedIndexes } from './indexes.js';
+import { mostSorted, sortedIndexes } from './indexes.js';
 import { keepTokens } from './kept.js';
 import type { RowHash } from './rowHash.js';
 import type { ExampleSettings } from './settings.js';
@@ -9,7 +9,6 @@ import type { ExampleSettings } from './settings.js';
  * What is known of a feature when all is known that these states know, of disjoint sets of rows: counts add, and of the
  * union of tokens those are kept that a collector of all rows would have kept.
  * @param states of one feature, at least one, collected with the same settings and seed
- * @throws RangeError where they have more than 2^21 tokens together
  */
 export function mergeStates(
   states: readonly [FeatureState, ...FeatureState[]],
@@ -21,8 +20,29 @@ export function mergeStates(
     feature,
     excludedFiring: states.reduce((sum, { excludedFiring }) => sum + excludedFiring, 0),
     octaves: mergeOctaves(states.flatMap(({ octaves }) => octaves)),
-    tokens: keepTokens(feature, uniteTokens(states.map(({ tokens }) => tokens)), settings, rowHash),
+    tokens: mergeTokens(feature, states, settings, rowHash),
   };
+}
+
+/** What is kept of the tokens of all states, of so many at a time as can be sorted. */
+function mergeTokens(
+  feature: number,
+  states: readonly FeatureState[],
+  settings: ExampleSettings,
+  rowHash: RowHash,
+): FiringTokens {
+  const keep = (): FiringTokens => keepTokens(feature, uniteTokens(sets), settings, rowHash);
+  let sets: FiringTokens[] = [];
+  let held = 0;
+  for (const { tokens } of states) {
+    if (held + tokens.rows.length > mostSorted) {
+      sets = [keep()];
+      held = sets[0]!.rows.length;
+    }
+    sets.push(tokens);
+    held += tokens.rows.length;
+  }
+  return keep();
 }
 
 /**

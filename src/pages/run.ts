@@ -1,6 +1,8 @@
 import * as z from 'zod/mini';
 import { RunInvalid } from '../errors.js';
-import { formatFeatures, parseFeatures } from './featureSet.js';
+import { formatFeatures, packsOf, parseFeatures } from './featureSet.js';
+import { tokensPerPack } from './search.js';
+import { rowsPerFile } from './tokenStream.js';
 
 /** The commit of a visualize run: written last, below its prefix. A prefix without it is no run. */
 export const runFile = 'run.json';
@@ -120,6 +122,17 @@ export function streamFile(n: number): string {
 
 /** The pack that holds the bytes of all token ids. */
 export const vocabularyFile = 'tokens/vocabulary.bin';
+
+/** All files of a run but run.json. */
+export function* filesOfRun({ features, pages, table, search, stream }: RunDescription): Generator<string, void> {
+  const ranges = features.set === '' ? [] : parseFeatures(features.set, runFile);
+  for (const pack of packsOf(ranges, pages.featuresPerPack)) yield pagesFile(pack);
+  for (const { name } of table.columns) yield columnFile(name);
+  if (table.labels !== null) yield labelsFile;
+  for (let pack = 0; pack * tokensPerPack < search.tokens; pack++) yield searchFile(pack);
+  for (let file = 0; file * rowsPerFile < stream.rows; file++) yield streamFile(file);
+  yield vocabularyFile;
+}
 
 /** Whether a key, relative to a run's prefix, is one of the files above. */
 export function ownsPageFile(key: string): boolean {

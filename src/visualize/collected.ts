@@ -1,9 +1,10 @@
-import { CollectedDamaged, WorkDamaged } from '../errors.js';
+import { CollectedDamaged, ObjectChanged, ObjectMissing, WorkDamaged } from '../errors.js';
 import { decodeBlock } from '../features/collectedFormat.js';
 import type { FeatureState } from '../features/featureState.js';
 import { hashSeed } from '../features/rowHash.js';
 import { hullOf } from './blockEncoder.js';
 import { Bitmap, bitmapBytes } from './bitmap.js';
+import { BrokenRows, brokenRowsBytes } from './brokenRows.js';
 import { shardRows } from './cut.js';
 import { NormHistogram, normHistogramBytes } from './norms.js';
 import { exampleSettings } from './exampleSettings.js';
@@ -13,7 +14,8 @@ import type { StageContext } from './taskContext.js';
 
 /**
  * What a collect task writes: section 0 is the set of excluded rows of its token shard, section 1 the norms of the others
- * (only of the leading block; else it counts none); the statistics follow.
+ * (only of the leading block; else it counts none), section 2 the rows that are not finite, where that is an error; the
+ * statistics follow where there are none of those.
  */
 type Reading = Pick<StageContext, 'run' | 'store' | 'signal'>;
 
@@ -36,6 +38,14 @@ export async function readNorms({ run, store, signal }: Reading, shard: number):
   return NormHistogram.of(await readSection(store, run, name, offset, normHistogramBytes, signal));
 }
 
+/** The rows of a token shard because of which the run fails. @throws WorkDamaged */
+export async function readBroken({ run, store, signal }: Reading, block: number, shard: number): Promise<BrokenRows> {
+  const { first, end } = shardRows(run.sources.rows, run.plan.tokenShards, shard);
+  const name = { pass: passes.collect, task: run.collectTask(block, shard), section: 2 };
+  const offset = sectionBytes(bitmapBytes(end - first)) + sectionBytes(normHistogramBytes);
+  return BrokenRows.of(await readSection(store, run, name, offset, brokenRowsBytes, signal));
+}
+
 /**
  * The statistics that a collect task wrote, feature after feature.
  * @throws WorkDamaged where the task must be done again; states before the damage may have been given already
@@ -51,7 +61,8 @@ export async function* readCollected(
   const location = run.packedObject(passes.collect, task);
   const head = await store.head(location, { signal });
   const { first, end } = shardRows(run.sources.rows, run.plan.tokenShards, shard);
-  const start = sectionBytes(bitmapBytes(end - first)) + sectionBytes(normHistogramBytes);
+  const sections = [bitmapBytes(end - first), normHistogramBytes, brokenRowsBytes];
+  const start = sections.reduce((sum, bytes) => sum + sectionBytes(bytes), 0);
   if (!head || head.bytes < start) throw damaged(run, task, 'is missing or cut off');
   const { from, to } = hullOf(run.featuresIn(run.blocks[block]!));
   const name = `s3://${location.bucket}/${location.key}`;
@@ -64,6 +75,8 @@ export async function* readCollected(
       name,
     );
   } catch (error) {
+    const gone = error instanceof ObjectMissing || error instanceof ObjectChanged;
+    if (gone) throw damaged(run, task, 'has just been deleted or written anew');
     throw error instanceof CollectedDamaged ? damaged(run, task, `is damaged: ${error.message}`) : error;
   }
 }

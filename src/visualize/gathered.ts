@@ -3,9 +3,22 @@ import type { TokenRows } from '../dump/tokenRows.js';
 import { Bitmap, bitmapBytes } from './bitmap.js';
 import { rowCutOffBytes } from './cutOffs.js';
 import { shardRows } from './cut.js';
+import { runsOf } from './ranges.js';
 import { passes, type VisualizeRun } from './run.js';
 import { readSection, sectionBytes } from './sections.js';
 import type { StageContext } from './taskContext.js';
+
+/** The rows of a gather shard, of which render tasks want some. */
+export interface ShardRows {
+  /** Of these rows at least. */
+  readonly tokens: TokenRows;
+  /** A byte a row. */
+  readonly excluded: Uint8Array;
+  /** [rows, cut-off bytes]; empty where features do not compete. */
+  readonly cutOffs: Uint8Array;
+  /** As they are stored; those that nobody wants may hold anything. */
+  readonly activations: Uint8Array;
+}
 
 /** Rows of one gather shard that the windows of a render task need, ascending. */
 export interface GatheredRows {
@@ -28,13 +41,36 @@ function planeBytes({ run, dump }: Pick<Reading, 'run' | 'dump'>): number[] {
   return [4, context ? 8 : 0, position ? 8 : 0, document ? 8 : 0, 1, cutOffs, dump.rowBytes];
 }
 
-/** A section as bytes. @param set of the rows */
-export function encodeGathered(set: Bitmap, gathered: Omit<GatheredRows, 'rows'>): Uint8Array[] {
-  const { tokens, excluded, cutOffs, activations } = gathered;
-  const numbers = [tokens.tokens, tokens.context, tokens.position, tokens.document].flatMap((values) =>
-    values ? [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)] : [],
+/** Bytes of the section that holds the rows of a set. */
+export function gatheredLength(reading: Pick<Reading, 'run' | 'dump'>, set: Bitmap): number {
+  return set.bytes.length + set.count() * planeBytes(reading).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Fills the section that holds the rows of a set. @param content `gatheredLength` bytes */
+export function fillGathered(
+  content: Uint8Array,
+  reading: Pick<Reading, 'run' | 'dump'>,
+  set: Bitmap,
+  { tokens, excluded, cutOffs, activations }: ShardRows,
+): void {
+  const widths = planeBytes(reading);
+  const numbers = [tokens.tokens, tokens.context, tokens.position, tokens.document].map((values) =>
+    values ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : new Uint8Array(0),
   );
-  return [set.bytes, ...numbers, excluded, cutOffs, activations];
+  const planes = [
+    ...numbers.map((bytes) => ({ bytes, first: tokens.first })),
+    ...[excluded, cutOffs, activations].map((bytes) => ({ bytes, first: set.first })),
+  ];
+  const runs = runsOf(set);
+  content.set(set.bytes);
+  let at = set.bytes.length;
+  for (const [plane, { bytes, first }] of planes.entries()) {
+    const width = widths[plane]!;
+    for (const { from, to } of width > 0 ? runs : []) {
+      content.set(bytes.subarray((from - first) * width, (to - first) * width), at);
+      at += (to - from) * width;
+    }
+  }
 }
 
 /** Section 0 of a gather task's object: the bytes of each of the others (u64). */

@@ -1,6 +1,10 @@
-import { encoderBytes } from '../encoder/tiles.js';
+import { firingBytes } from '../encoder/firings.js';
+import { encoderBytes, rowsOfProduct, workBytesOfFeatures } from '../encoder/tiles.js';
+import { topFeatureBytes } from '../encoder/topFeatures.js';
 import { Collector } from '../features/collector.js';
+import { rowsPerFile } from '../pages/tokenStream.js';
 import type { SaeDescription } from '../sae/sae.js';
+import { partBytes } from '../storage/objectStore.js';
 import { exampleSettings } from './exampleSettings.js';
 import { rowCutOffBytes } from './cutOffs.js';
 import type { RenderRange } from './cut.js';
@@ -34,7 +38,6 @@ export function collectBytes(run: VisualizeRun, features: number, rows: number):
   const rowBytes = activationBytes(run);
   const batch = batchRows(rowBytes);
   const statistics = Collector.bytes(exampleSettings(settings), features, tileFirings);
-  const cutOffs = run.needsCutOffs ? (rows + 2 * batch) * rowCutOffBytes(run) : 0;
   const weights = 4 * features * (sae.inputWidth + 4);
   // What was collected stands in memory twice when it is written.
   return (
@@ -42,16 +45,21 @@ export function collectBytes(run: VisualizeRun, features: number, rows: number):
     weights +
     2 * statistics +
     batch * (rowBytes + 64) +
-    cutOffs +
-    rows / 8 +
+    collectRowBytes(run, rows) +
     besidesBytes
   );
+}
+
+/** Those of them that the rows of its token shard take, however few features there are. */
+export function collectRowBytes(run: VisualizeRun, rows: number): number {
+  const cutOffs = run.needsCutOffs ? (rows + 2 * batchRows(activationBytes(run))) * rowCutOffBytes(run) : 0;
+  return cutOffs + rows / 8;
 }
 
 /** Bytes that a task that finds cut-offs takes. @param rows of its token shard */
 export function cutOffBytes(run: VisualizeRun, rows: number): number {
   const { sae } = run.layout;
-  const features = Math.max(...run.blocks.map(({ from, to }) => to - from));
+  const features = widestBlock(run);
   const kept = 8 * (sae.k ?? 1) + 2 * rowCutOffBytes(run) + 4;
   return (
     encoderBytes(sae.inputWidth, features, 'F32') +
@@ -76,15 +84,27 @@ export function selectBytes(run: VisualizeRun, block: number): number {
   return 2 * (to - from) * (2048 + 64 * windows) + shardPieces + run.sources.rows / 4 + besidesBytes;
 }
 
-/** Bytes that a gather task takes: its rows once, and again for each render task that wants them. */
+/** Bytes that a gather task takes: its rows, those of one render task, and the parts that are being sent. */
 export function gatherBytes(run: VisualizeRun, rows: number): number {
-  return rows * (gatheredBytes(run) * (1 + 2 * run.renders.length) + 96) + besidesBytes;
+  const renders = run.renders.length;
+  const sent = Math.min(5 * partBytes, rows * gatheredBytes(run) * renders);
+  return rows * (2 * gatheredBytes(run) + 96 + renders / 8) + sent + besidesBytes;
+}
+
+/** Rows of the token stream that are read together. */
+export const streamBatchRows = 262_144;
+
+/** Bytes that a task takes that writes a file of the token stream: its tokens, the file, and the exclusions of a token shard. */
+export function streamBytes(run: VisualizeRun): number {
+  const { rows } = run.sources;
+  const excluded = Math.ceil(rows / run.plan.tokenShards) / 8;
+  return Math.min(rows, rowsPerFile) * 16 + Math.min(rows, streamBatchRows) * 160 + excluded + besidesBytes;
 }
 
 /** Bytes that a render task takes. */
 export function renderBytes(run: VisualizeRun, { from, to, firstBlock, endBlock }: RenderRange): number {
   const { sae, settings } = run.layout;
-  const features = Math.max(...run.blocks.slice(firstBlock, endBlock).map((block) => block.to - block.from));
+  const features = largest(run.blocks.slice(firstBlock, endBlock), (block) => block.to - block.from);
   const windows = (to - from) * mostExamples(run) * WindowSlots.bytes(settings.window);
   const selections = (to - from) * (4096 + 128 * mostExamples(run));
   const shard = Math.ceil(run.sources.rows / run.plan.gatherShards) * 2 * gatheredBytes(run);
@@ -112,7 +132,7 @@ export function mostExamples({ layout }: VisualizeRun): number {
 }
 
 /** Bytes of a gathered row. */
-function gatheredBytes(run: VisualizeRun): number {
+export function gatheredBytes(run: VisualizeRun): number {
   return activationBytes(run) + 32 + (run.needsCutOffs ? rowCutOffBytes(run) : 0);
 }
 
@@ -120,16 +140,45 @@ function gatheredBytes(run: VisualizeRun): number {
 export function mostBytes(run: VisualizeRun): number {
   const { blocks, renders, layout, plan, sources } = run;
   const rows = (shards: number): number => Math.ceil(sources.rows / shards);
-  const widths = blocks.map(({ from, to }) => to - from);
-  const widest = Math.max(...widths);
+  const widest = widestBlock(run);
   return Math.ceil(
     Math.max(
       prepareBytes(widest, layout.sae),
       collectBytes(run, widest, rows(plan.tokenShards)),
       run.needsCutOffs ? cutOffBytes(run, rows(plan.tokenShards)) : 0,
-      selectBytes(run, widths.indexOf(widest)),
+      selectBytes(
+        run,
+        blocks.findIndex(({ from, to }) => to - from === widest),
+      ),
       gatherBytes(run, rows(plan.gatherShards)),
-      ...renders.map((range) => renderBytes(run, range)),
+      streamBytes(run),
+      largest(renders, (range) => renderBytes(run, range)),
     ),
   );
+}
+
+/**
+ * Bytes of work memory that a task takes at most, besides statistics that grow. All of it must lie in one bank, for kernels
+ * see one.
+ */
+export function bankBytes(run: VisualizeRun): number {
+  const { sae, settings } = run.layout;
+  const features = widestBlock(run);
+  const rowBytes = activationBytes(run);
+  const batch = batchRows(rowBytes);
+  const scan = 4 * rowsOfProduct * 16_384 + firingBytes(65_536) + workBytesOfFeatures(features) + mebibyte;
+  const rows = Math.ceil(run.sources.rows / run.plan.tokenShards);
+  const ofRows = (count: number): number =>
+    count * (rowBytes + 16) + (run.needsCutOffs ? topFeatureBytes(sae, count) : 0);
+  const collecting = ofRows(batch) + Collector.bytes(exampleSettings(settings), features, tileFirings);
+  return scan + Math.max(collecting, run.needsCutOffs ? ofRows(rows) : 0);
+}
+
+function widestBlock({ blocks }: VisualizeRun): number {
+  return largest(blocks, ({ from, to }) => to - from);
+}
+
+/** There may be too many for arguments of one call. */
+function largest<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((most, item) => Math.max(most, of(item)), 0);
 }

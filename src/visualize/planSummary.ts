@@ -68,7 +68,7 @@ export function summarizeRun(
   const neighbours = settings.neighbours > 0 ? 2 * run.featureCount * sae.features * sae.outputWidth : 0;
   const logits = 2 * run.featureCount * unembedding * sae.outputWidth;
   const stages: StageSummary[] = [
-    stage('prepare', encoder + decoder, encoder + decoder, 0, false),
+    stage('prepare', encoder + decoder + (run.layout.unembedding?.bytes ?? 0), encoder + decoder, 0, false),
     stage('cut off', run.blocks.length * data + tokenShards * encoder, cutOffs, encode, false),
     stage('collect', active * (data + cutOffs) + tokenShards * encoder * share, states, encode * share, true),
     stage('select', states, selections + (active * rows) / 8, 0, true),

@@ -1,23 +1,36 @@
-import { MemoryTooSmall } from '../errors.js';
+import { InvalidInput, MemoryTooSmall } from '../errors.js';
+import { largestBank } from '../memory/bank.js';
 import { formatSize } from '../sizes.js';
 import type { Prefix } from '../storage/uri.js';
 import { cutIntoBlocks, type Cut, type FeatureCut } from './cut.js';
 import type { VisualizeInput } from './input.js';
 import { layoutDigest, type Layout } from './layout.js';
-import { cutOffBytes, gatherBytes, mostBytes } from './memoryNeeds.js';
+import {
+  activationBytes,
+  bankBytes,
+  collectRowBytes,
+  cutOffBytes,
+  gatherBytes,
+  mostBytes,
+  renderBytes,
+} from './memoryNeeds.js';
 import { VisualizeRun, type SourceDatasets } from './run.js';
 
 /** Tasks of stage 1 that keep the workers of most fleets busy. */
 const wantedTasks = 32;
 /** Rows that a token shard should have at least: less is not worth reading the weights. */
 const leastShardRows = 8192;
+/** Rows that a token shard may have: collected statistics count them in 32 bits. */
+const mostShardRows = 2 ** 31;
+/** Rows that a gather shard has at least: with fewer there would be more requests than rows. */
+const leastGatherRows = 256;
 
 type Wanted = Pick<VisualizeInput, 'memory' | 'tokenShards' | 'featureBlocks'>;
 
 /**
  * Cuts a run: the largest feature blocks that memory allows, then the fewest token shards that keep workers busy.
  * @param compute kind of the machines that take part
- * @throws MemoryTooSmall
+ * @throws MemoryTooSmall; InvalidInput where the cut is forced and leaves more in a task than it can hold
  */
 export function planRun(
   output: Prefix,
@@ -28,23 +41,32 @@ export function planRun(
 ): VisualizeRun {
   const { features } = layout.sae;
   const { featuresPerPack } = layout.settings;
+  const digest = layoutDigest(layout);
   const runOf = (cut: Cut): VisualizeRun =>
-    new VisualizeRun(output, layout, { layout: layoutDigest(layout), ...cut, memory: wanted.memory, compute }, sources);
+    new VisualizeRun(output, layout, { layout: digest, ...cut, memory: wanted.memory, compute }, sources);
   const packs = Math.ceil(features / featuresPerPack);
   let least = Infinity;
   for (const blocks of wanted.featureBlocks ? [wanted.featureBlocks] : blockCounts(packs, featuresPerPack)) {
     const cut = cutIntoBlocks(features, featuresPerPack, blocks);
     const fewest = runOf({ ...cut, tokenShards: 1, gatherShards: 1 });
     const tokenShards = wanted.tokenShards ?? shardsFor(fewest, wanted.memory, runOf, cut);
-    const gatherShards = gatherShardsFor({ ...cut, tokenShards, gatherShards: tokenShards }, wanted.memory, runOf);
-    const run = runOf({ ...cut, tokenShards, gatherShards });
+    const run = withGatherShards({ ...cut, tokenShards, gatherShards: tokenShards }, wanted.memory, runOf);
+    if (bankBytes(run) > largestBank || shardRowsOf(run) > mostShardRows) continue;
     const needs = mostBytes(run);
     if (needs <= wanted.memory) return run;
     least = Math.min(least, needs);
   }
+  if (least === Infinity) {
+    throw new InvalidInput(
+      `With tokenShards ${wanted.tokenShards ?? 'as planned'} and featureBlocks ${wanted.featureBlocks ?? 'as planned'} a ` +
+        'task has more than 2^31 rows, or more than the 4 GiB at which its work memory ends: raise them or leave them out, ' +
+        'or lower examples.',
+      { fields: ['tokenShards', 'featureBlocks'] },
+    );
+  }
   throw new MemoryTooSmall(
     `A task of this run needs at least ${formatSize(least)}, and memory is ${formatSize(wanted.memory)}: raise memory ` +
-      'to that, or lower examples or featuresPerPack.',
+      'to that, or lower examples, window or featuresPerPack.',
     { leastMemory: least, memory: wanted.memory },
   );
 }
@@ -61,18 +83,29 @@ function shardsFor(run: VisualizeRun, memory: number, runOf: (cut: Cut) => Visua
   const busy = Math.ceil(wantedTasks / run.blocks.length);
   let shards = Math.max(1, Math.min(busy, Math.floor(rows / leastShardRows)));
   const fits = (count: number): boolean => {
+    const ofShard = Math.ceil(rows / count);
     const tried = runOf({ ...cut, tokenShards: count, gatherShards: 1 });
-    return !run.needsCutOffs || cutOffBytes(tried, Math.ceil(rows / count)) <= memory;
+    // The rest is for weights and statistics.
+    if (ofShard > mostShardRows || collectRowBytes(tried, ofShard) > memory / 4) return false;
+    return !run.needsCutOffs || (cutOffBytes(tried, ofShard) <= memory && bankBytes(tried) <= largestBank);
   };
   while (!fits(shards) && shards < rows) shards *= 2;
   return Math.min(shards, Math.max(1, rows));
 }
 
-function gatherShardsFor(cut: Cut, memory: number, runOf: (cut: Cut) => VisualizeRun): number {
-  let shards = cut.gatherShards;
-  for (; ; shards *= 2) {
+/** The fewest shards of stage 3 with which its tasks, and those of stage 4, have room in memory. */
+function withGatherShards(cut: Cut, memory: number, runOf: (cut: Cut) => VisualizeRun): VisualizeRun {
+  for (let shards = cut.gatherShards; ; shards *= 2) {
     const run = runOf({ ...cut, gatherShards: shards });
     const rows = Math.ceil(run.sources.rows / shards);
-    if (gatherBytes(run, rows) <= memory || rows <= 1) return shards;
+    const fits =
+      rows * activationBytes(run) <= largestBank &&
+      gatherBytes(run, rows) <= memory &&
+      run.renders.every((range) => renderBytes(run, range) <= memory);
+    if (fits || rows <= leastGatherRows) return run;
   }
+}
+
+function shardRowsOf({ sources, plan }: VisualizeRun): number {
+  return Math.ceil(sources.rows / plan.tokenShards);
 }

@@ -11,7 +11,8 @@ import { openDump, type Dump } from '../dump/dump.js';
 import { checkDatasetAgainstFiles } from '../formats/checkDataset.js';
 import type { PlacedDataset } from '../formats/concatenation.js';
 import { readDataset } from '../formats/readDataset.js';
-import { runFile } from '../pages/run.js';
+import { parseFeatures } from '../pages/featureSet.js';
+import { filesOfRun, runFile, type RunDescription } from '../pages/run.js';
 import { planLocation } from '../runs/planLocation.js';
 import { abortUploads, removeLeftovers } from '../runs/cleanUp.js';
 import { doneGroups, type DoneGroups } from '../runs/groupManifest.js';
@@ -73,7 +74,7 @@ export async function prepareVisualize(
   if (strangers.length > 0) throw foreign(output, strangers);
   const committed = stored && found.committed ? await readCommitted(store, run, signal) : undefined;
   if (committed) {
-    checkPagesThere(run, found);
+    checkFilesThere(run, committed, found);
     await removeLeftovers(store, run, found, signal);
     return { run, warnings, done: new Map(), result: resultOf(run, committed) };
   }
@@ -82,9 +83,9 @@ export async function prepareVisualize(
   return { run: kept, warnings, done: await findDone(store, kept, found, signal), result: undefined };
 }
 
-/** A run of which pages were deleted later is not reported as done. @throws RunDamaged */
-function checkPagesThere(run: VisualizeRun, { others }: Survey): void {
-  for (const key of run.outputKeys()) {
+/** A run of which files were deleted later is not reported as done. @throws RunDamaged */
+function checkFilesThere(run: VisualizeRun, committed: RunDescription, { others }: Survey): void {
+  for (const key of filesOfRun(committed)) {
     if (others.has(key)) continue;
     const place = formatPrefix(run.output);
     throw new RunDamaged(
@@ -201,8 +202,8 @@ function checkSettings({ examples, exclude, features }: VisualizeInput, dump: Du
       { fields: ['exclude.positions'] },
     );
   }
-  const last = features === 'all' ? 0 : Math.max(...features.split(/[-,]/).map(Number));
-  if (last >= featureCount) {
+  const end = features === 'all' ? 0 : parseFeatures(features, 'features').at(-1)!.to;
+  if (end > featureCount) {
     throw new InvalidInput(
       `features is ${JSON.stringify(features)}, but the SAE has ${featureCount} features, from 0 to ${featureCount - 1}.`,
       { fields: ['features'] },
@@ -227,7 +228,7 @@ async function readObject(
   throw new ObjectMissing(`${uri} does not exist: check the location, or upload the object.`, { uri });
 }
 
-/** @throws UnembeddingInvalid when none of its tokens are the tokenizer's */
+/** @throws UnembeddingInvalid when none of its tokens are the tokenizer's, or it has not all of them and does not say which */
 async function checkUnembedding(
   store: ObjectStore,
   uri: string,
@@ -236,12 +237,26 @@ async function checkUnembedding(
   warnings: string[],
   signal: AbortSignal,
 ): Promise<{ source: SourceObject; columns: number }> {
-  const { ids } = await openUnembedding(store, uri, width, signal);
+  const { ids, idsGiven, columns, matrix } = await openUnembedding(store, uri, width, signal);
   const padding = ids.filter((id) => !tokenizer.has(id)).length;
   if (padding === ids.length) {
     throw new UnembeddingInvalid(
       `None of the ${ids.length} columns of ${uri} belongs to a token of the tokenizer: they do not fit each other.`,
       { unembedding: uri },
+    );
+  }
+  const missing = idsGiven ? 0 : countIds(tokenizer, columns);
+  if (missing > 0 && matrix === 'W_U') {
+    throw new UnembeddingInvalid(
+      `W_U of ${uri} has ${columns} columns and no token_ids, and the tokenizer has ${missing} tokens beyond them: give the ` +
+        'tokenizer of the same model, or say in token_ids which token each column belongs to.',
+      { unembedding: uri },
+    );
+  }
+  if (missing > 0) {
+    warnings.push(
+      `${missing} tokens of the tokenizer have no row in the unembedding, which has ${columns}: they are not among the ` +
+        'logit effects. Do both belong to one model?',
     );
   }
   if (padding > 0) {
@@ -250,6 +265,13 @@ async function checkUnembedding(
   const head = await store.head(parseObject(uri), { signal });
   if (head) return { source: { bytes: head.bytes, etag: head.etag }, columns: ids.length };
   throw new ObjectMissing(`${uri} has just been deleted: upload it again.`, { uri });
+}
+
+/** Token ids from `from` on. */
+function countIds(tokenizer: Tokenizer, from: number): number {
+  let count = 0;
+  for (let id = from; id < tokenizer.size; id++) if (tokenizer.has(id)) count++;
+  return count;
 }
 
 async function loadPlan(store: ObjectStore, output: Prefix, signal: AbortSignal): Promise<VisualizeRun> {

@@ -8,14 +8,20 @@ export interface RowRange {
   readonly to: number;
 }
 
-/** Ranges that hold all rows of a set, and few others: the smallest gaps are read over, so that there are fewer reads. */
-export function coalesce(set: Bitmap): RowRange[] {
+/** The rows of a set as ranges that do not touch each other. */
+export function runsOf(set: Bitmap): RowRange[] {
   const runs: { from: number; to: number }[] = [];
   for (const row of set.members()) {
     const last = runs.at(-1);
     if (last?.to === row) last.to = row + 1;
     else runs.push({ from: row, to: row + 1 });
   }
+  return runs;
+}
+
+/** Ranges that hold all rows of a set, and few others: the smallest gaps are read over, so that there are fewer reads. */
+export function coalesce(set: Bitmap): RowRange[] {
+  const runs = runsOf(set);
   const gaps = runs.slice(1).map(({ from }, index) => from - runs[index]!.to);
   let left = Math.floor(set.count() * besides);
   let most = 0;

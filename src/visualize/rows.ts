@@ -1,12 +1,9 @@
-import { RowsNotFinite } from '../errors.js';
+import { forEachConcurrently } from '../concurrently.js';
 import { nonFiniteRows, readActivations, rowNorms } from '../dump/activationRows.js';
 import { checkReadingOrder, checkTokenIds, readTokenRows, type TokenRows } from '../dump/tokenRows.js';
 import type { Tokenizer } from '../tokens/tokenizer.js';
 import { looksAt, type NormHistogram } from './norms.js';
 import type { StageContext } from './taskContext.js';
-
-/** Rows that an error about activations names. */
-const namedRows = 10;
 
 /** Consecutive rows of the dump, checked. */
 export interface Rows {
@@ -15,7 +12,9 @@ export interface Rows {
   readonly activations: Uint8Array;
   /** A byte a row, 1 where it counts for nothing. */
   readonly excluded: Uint8Array;
-  /** Runs [from, to) of rows that an encoder may see: all but those that hold no finite numbers, which never fire. */
+  /** Rows, counted from the first, that hold infinities or NaN; they are excluded. */
+  readonly broken: readonly number[];
+  /** Runs [from, to) of rows that an encoder may see: all but the broken ones, which never fire. */
   readonly finite: readonly { readonly from: number; readonly to: number }[];
 }
 
@@ -36,22 +35,25 @@ export class RowReader {
   /**
    * Reads rows [first, first + count).
    * @param activations memory for their activations
-   * @throws NotInReadingOrder, TokenUnknown, ValueUnusable; RowsNotFinite unless such rows are to be excluded
+   * @throws NotInReadingOrder, TokenUnknown, ValueUnusable
    */
   async read(first: number, count: number, activations: Uint8Array): Promise<Rows> {
-    const { store, dump, run, signal, onBytes } = this.context;
-    const [tokens] = await Promise.all([
-      this.readTokens(first, count),
-      readActivations(store, dump, first, count, activations, { signal, onBytes }),
-    ]);
-    const stored = { bytes: activations, dtype: dump.dtype, width: dump.width };
-    const bad = nonFiniteRows(stored);
-    if (bad.length > 0 && run.layout.settings.nonFinite === 'error') throw notFinite(dump.where, tokens, bad);
-    const excluded = this.mark(tokens);
-    for (const row of bad) excluded[row] = 1;
-    const limit = run.layout.settings.exclude.normAbove;
-    if (limit !== undefined) rowNorms(stored).forEach((norm, row) => norm > limit && (excluded[row] = 1));
-    return { tokens, activations, excluded, finite: runsWithout(bad, count) };
+    const { store, dump, signal } = this.context;
+    let tokens: TokenRows | undefined;
+    const reads = [
+      async (stop: AbortSignal) => void (tokens = await this.readTokens(first, count, stop)),
+      (stop: AbortSignal) => readActivations(store, dump, first, count, activations, { signal: stop }),
+    ];
+    // When one fails the other must have ended, too: bytes that come later would fall into memory of the next task.
+    await forEachConcurrently(reads, reads.length, signal, (read, stop) => read(stop));
+    return this.judge(tokens!, activations);
+  }
+
+  /** Reads the activations of rows whose tokens are at hand. @param activations memory for them */
+  async readActivations(tokens: TokenRows, activations: Uint8Array): Promise<Rows> {
+    const { store, dump, signal } = this.context;
+    await readActivations(store, dump, tokens.first, tokens.tokens.length, activations, { signal });
+    return this.judge(tokens, activations);
   }
 
   /** Counts the norms of rows that count. */
@@ -65,10 +67,10 @@ export class RowReader {
   }
 
   /** The tokens alone. The row before the first is read, too: a context may begin before it. */
-  async readTokens(first: number, count: number): Promise<TokenRows> {
-    const { store, dump, signal, onBytes } = this.context;
+  async readTokens(first: number, count: number, signal = this.context.signal): Promise<TokenRows> {
+    const { store, dump } = this.context;
     const before = first > 0 ? 1 : 0;
-    const read = await readTokenRows(store, dump, first - before, count + before, { signal, onBytes });
+    const read = await readTokenRows(store, dump, first - before, count + before, { signal });
     checkReadingOrder(dump, read);
     const rest = (values: Float64Array | null): Float64Array | null => values && values.subarray(before);
     const tokens = {
@@ -80,6 +82,18 @@ export class RowReader {
     };
     checkTokenIds(dump, tokens, this.tokenizer);
     return tokens;
+  }
+
+  /** Tells which rows are left out. */
+  private judge(tokens: TokenRows, activations: Uint8Array): Rows {
+    const { dump, run } = this.context;
+    const stored = { bytes: activations, dtype: dump.dtype, width: dump.width };
+    const broken = nonFiniteRows(stored);
+    const excluded = this.mark(tokens);
+    for (const row of broken) excluded[row] = 1;
+    const limit = run.layout.settings.exclude.normAbove;
+    if (limit !== undefined) rowNorms(stored).forEach((norm, row) => norm > limit && (excluded[row] = 1));
+    return { tokens, activations, excluded, broken, finite: runsWithout(broken, excluded.length) };
   }
 
   /** Those that tokens and positions exclude. */
@@ -97,15 +111,4 @@ function runsWithout(rows: readonly number[], count: number): { from: number; to
   return [-1, ...rows]
     .map((row, index) => ({ from: row + 1, to: rows[index] ?? count }))
     .filter(({ from, to }) => from < to);
-}
-
-function notFinite(where: string, { first, tokens }: TokenRows, bad: readonly number[]): RowsNotFinite {
-  const rows = bad.map((row) => first + row);
-  const shown = rows.slice(0, namedRows).join(', ');
-  return new RowsNotFinite(
-    `${rows.length} of the rows ${first} to ${first + tokens.length - 1} of ${where} hold activations that are infinite ` +
-      `or not a number: ${shown}${rows.length > namedRows ? ' …' : ''}. Write these activations anew, or leave such rows ` +
-      'out with "nonFinite": "exclude".',
-    { rows: rows.slice(0, namedRows), total: rows.length },
-  );
 }

@@ -12,7 +12,7 @@ import type { ObjectLocation } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
 import { featureRanges, type Cut, type RenderRange } from './cut.js';
-import { layoutDifference, layoutDigest, type Layout } from './layout.js';
+import { layoutDifference, type Layout } from './layout.js';
 
 export const planFormat = 'riffle.visualize-plan/1';
 
@@ -41,7 +41,6 @@ export const passes = { prepare: 1, cutOff: 2, collect: 3, select: 4, gather: 5,
 
 /** A visualize run whose layout and plan are fixed. */
 export class VisualizeRun extends PlannedRun {
-  readonly layoutDigest: string;
   readonly planDigest: string;
   readonly passes = passNames.length;
   readonly superseded = [];
@@ -61,7 +60,6 @@ export class VisualizeRun extends PlannedRun {
   ) {
     super(output);
     const { settings, sae } = layout;
-    this.layoutDigest = layoutDigest(layout);
     this.planDigest = jsonDigest(plan as unknown as Json);
     this.features =
       settings.features === 'all' ? [{ from: 0, to: sae.features }] : parseFeatures(settings.features, 'features');
@@ -71,7 +69,8 @@ export class VisualizeRun extends PlannedRun {
     this.renders = renders;
     const { tokenShards, gatherShards } = plan;
     this.taskCounts = [
-      blocks.length,
+      // The unembedding is checked beside the blocks.
+      blocks.length + (layout.unembedding ? 1 : 0),
       this.needsCutOffs ? tokenShards : 0,
       blocks.length * tokenShards,
       blocks.length,
@@ -79,6 +78,10 @@ export class VisualizeRun extends PlannedRun {
       // Files of the token stream are written beside the pages.
       renders.length + Math.ceil(sources.rows / rowsPerFile),
     ];
+  }
+
+  get layoutDigest(): string {
+    return this.plan.layout;
   }
 
   /** Whether a feature's activation depends on the other features of the row. */

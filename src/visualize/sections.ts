@@ -3,7 +3,7 @@ import { ObjectChanged, ObjectMissing, WorkDamaged } from '../errors.js';
 import { encodeTrailer, trailerBytes, trailerFault } from '../runs/segment.js';
 import type { SegmentIdentity } from '../runs/segment.js';
 import { partBytes } from '../storage/objectStore.js';
-import type { ObjectStore, SettledPart } from '../storage/objectStore.js';
+import type { LazyPart, ObjectStore, SettledPart } from '../storage/objectStore.js';
 import { combineCrc32 } from '../storage/crc32.js';
 import type { WrittenObject } from '../runs/checkpoint.js';
 import type { VisualizeRun } from './run.js';
@@ -55,6 +55,59 @@ export async function writeSections(
   return { key: location.key.slice(run.output.prefix.length), bytes, etag };
 }
 
+/**
+ * Writes a task's packed object whose sections together may not fit in memory: each is made when its turn to be sent comes,
+ * and again where it must be sent again. One of them is held, and the parts that are under way.
+ * @param lengths bytes of each section
+ * @param fill fills a section, in the same way each time
+ */
+export async function writeLazySections(
+  store: ObjectStore,
+  run: VisualizeRun,
+  pass: number,
+  task: number,
+  lengths: readonly number[],
+  fill: (section: number, content: Uint8Array) => void,
+  signal: AbortSignal,
+): Promise<WrittenObject> {
+  const starts = [0];
+  for (const length of lengths) starts.push(starts.at(-1)! + sectionBytes(length));
+  const total = starts.at(-1)!;
+  let held = { section: -1, bytes: new Uint8Array(0) };
+  const make = (section: number): Uint8Array => {
+    if (held.section === section) return held.bytes;
+    // The old one goes first, so that two are never held at once.
+    held = { section, bytes: new Uint8Array(0) };
+    const bytes = new Uint8Array(sectionBytes(lengths[section]!));
+    const content = bytes.subarray(0, lengths[section]);
+    fill(section, content);
+    bytes.set(trailerOf(run, { pass, task, section }, content), content.length);
+    held = { section, bytes };
+    return bytes;
+  };
+  const parts = Array.from({ length: Math.ceil(total / partBytes) }, (_, index): LazyPart => {
+    const start = index * partBytes;
+    const length = Math.min(partBytes, total - start);
+    const read = (): Promise<Uint8Array> => {
+      const part = new Uint8Array(length);
+      for (
+        let section = starts.findIndex((_, next) => starts[next + 1]! > start);
+        starts[section]! < start + length;
+        section++
+      ) {
+        const from = Math.max(0, start - starts[section]!);
+        part.set(make(section).subarray(from, start + length - starts[section]!), starts[section]! + from - start);
+      }
+      return Promise.resolve(part);
+    };
+    return { length, read };
+  });
+  const location = run.packedObject(pass, task);
+  signal.throwIfAborted();
+  const { etag } = await store.put(location, parts, { signal });
+  return { key: location.key.slice(run.output.prefix.length), bytes: total, etag };
+}
+
 /** Reads a section whose place is known. @throws WorkDamaged where its task must be done again */
 export async function readSection(
   store: ObjectStore,
@@ -81,6 +134,10 @@ function checked(run: VisualizeRun, name: SectionName, data: Uint8Array): Uint8A
   const fault = trailerFault(data.subarray(content.length), identity, { crc32: crc32(content), digest: 0n });
   if (fault !== undefined) throw damaged(run, name, fault);
   return content;
+}
+
+function trailerOf(run: VisualizeRun, name: SectionName, content: Uint8Array): Uint8Array {
+  return encodeTrailer(identify(run, name, content.length), { crc32: crc32(content), digest: 0n });
 }
 
 function identify(run: VisualizeRun, { pass, task, section }: SectionName, bytes: number): SegmentIdentity {

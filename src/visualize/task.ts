@@ -1,11 +1,14 @@
 import { readCheckpoint, writeCheckpoint } from '../runs/checkpoint.js';
 import type { TaskReport } from '../runs/checkpoint.js';
-import { passes } from './run.js';
+import { countedStore } from '../storage/countedStore.js';
+import { passes, type VisualizeRun } from './run.js';
+import { checkUnembedding } from './stages/checkUnembedding.js';
 import { collect } from './stages/collect.js';
 import { findCutOffs } from './stages/cutOff.js';
 import { gather } from './stages/gather.js';
 import { prepareBlock } from './stages/prepareBlock.js';
 import { render } from './stages/render.js';
+import type { StageReport } from './stages/report.js';
 import { select } from './stages/select.js';
 import { writeStream } from './stages/stream.js';
 import type { StageContext } from './taskContext.js';
@@ -21,10 +24,18 @@ export async function runVisualizeTask(
   redo: boolean,
   context: StageContext,
 ): Promise<{ report: TaskReport; skipped: boolean }> {
-  const { run, store, signal } = context;
+  const { run, store, signal, onBytes } = context;
   const done = redo ? undefined : await readCheckpoint(store, run, pass, task, signal);
   if (done) return { report: done, skipped: true };
-  const report = await stageOf(pass, task, context)(context, task);
+  let bytesRead = 0;
+  const counted = countedStore(store, {
+    onRead: (bytes) => {
+      bytesRead += bytes;
+      onBytes(bytes);
+    },
+    onWritten: onBytes,
+  });
+  const report = { ...(await stageOf(pass, task, run)({ ...context, store: counted }, task)), bytesRead };
   await writeCheckpoint(store, run, report, signal);
   return { report, skipped: false };
 }
@@ -32,11 +43,11 @@ export async function runVisualizeTask(
 function stageOf(
   pass: number,
   task: number,
-  { run }: StageContext,
-): (context: StageContext, task: number) => Promise<TaskReport> {
+  run: VisualizeRun,
+): (context: StageContext, task: number) => Promise<StageReport> {
   switch (pass) {
     case passes.prepare:
-      return prepareBlock;
+      return task < run.blocks.length ? prepareBlock : checkUnembedding;
     case passes.cutOff:
       return findCutOffs;
     case passes.collect:

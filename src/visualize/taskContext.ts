@@ -20,7 +20,7 @@ export interface StageContext {
   /** What `checkEncoder` found of this machine. */
   readonly shapes: Shapes;
   readonly signal: AbortSignal;
-  /** Called with the number of bytes read or written since the last call. */
+  /** Called with the number of bytes read or written since the last call; what `store` moves is counted already. */
   readonly onBytes: (bytes: number) => void;
   /** Lets other work of the thread go on; throws when the task is cancelled. */
   readonly pause: () => Promise<void>;

@@ -18,11 +18,19 @@ export interface Unembedding {
   readonly columns: number;
   /** Token id of each column. */
   readonly ids: Float64Array;
+  /** Which tensor it is, and whether it says which token a column belongs to; else that is the column's number. */
+  readonly matrix: string;
+  readonly idsGiven: boolean;
   /** [d]: weights of the final norm, with which decoder rows are multiplied; ones where there are none. */
   readonly normWeight: Float32Array;
   /** Reads columns [from, to) as float32 [to - from, d]. */
   readonly read: (from: number, to: number) => Promise<Float32Array>;
+  /** Reads all of it once. @throws UnembeddingInvalid where it holds NaN or infinities */
+  readonly check: (pause: () => Promise<void>) => Promise<void>;
 }
+
+/** Numbers that `check` reads at a time. */
+const checkedNumbers = 4 * 1024 * 1024;
 
 /** Names under which the matrix stands, and whether it has a row a token. */
 const matrices = [
@@ -63,9 +71,11 @@ export async function openUnembedding(
     const ids = kind.name === 'W_U' ? named.get('token_ids') : undefined;
     return {
       columns,
+      matrix: kind.name,
       ids: ids
         ? await readIds(store, file, ids, columns, uri, signal)
         : Float64Array.from({ length: columns }, (_, id) => id),
+      idsGiven: ids !== undefined,
       normWeight: norm
         ? await readNorm(store, file, checkTensor(uri, norm, [width]), signal)
         : new Float32Array(width).fill(1),
@@ -73,6 +83,14 @@ export async function openUnembedding(
         asUnembedding(uri, () =>
           readFeatures(store, file, { tensor, featureAxis: kind.rowsAreTokens ? 0 : 1 }, from, to, { signal }),
         ),
+      check: (pause) =>
+        asUnembedding(uri, async () => {
+          // In the order of the file, whichever way the matrix lies.
+          for (let from = 0; from < columns * width; from += checkedNumbers) {
+            await readVector(store, file, tensor, from, Math.min(from + checkedNumbers, columns * width), { signal });
+            await pause();
+          }
+        }),
     };
   });
 }

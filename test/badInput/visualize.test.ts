@@ -147,7 +147,7 @@ describe('bad sources of visualize', function () {
 
   it('activations that are not finite: the rows are named; excluded, they count for nothing', async () => {
     const activations = await dump([floats((i) => (i === 9 ? NaN : i === 30 ? Infinity : 1))]);
-    await fails({ activations }, 1, 'Tasks:RowsNotFinite', /2 of the rows 0 to 11 .*: 2, 7\./s);
+    await fails({ activations }, 1, 'Tasks:RowsNotFinite', /2 of the 12 rows .*: 2, 7\./s);
     const output = formatPrefix(bucket.newPlace());
     const change = { activations, nonFinite: 'exclude', output };
     assert.equal(successOf(await startAndWait('visualize', { ...input, ...change })).tokens, rows - 2);

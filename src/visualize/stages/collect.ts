@@ -3,9 +3,9 @@ import { encodeBlock } from '../../features/collectedFormat.js';
 import { Collector } from '../../features/collector.js';
 import { hashSeed } from '../../features/rowHash.js';
 import type { TopFeatures } from '../../encoder/topFeatures.js';
-import type { TaskReport } from '../../runs/checkpoint.js';
 import { Bitmap } from '../bitmap.js';
 import { hullOf, openBlockEncoder } from '../blockEncoder.js';
+import { BrokenRows } from '../brokenRows.js';
 import { shardRows } from '../cut.js';
 import { CutOffs } from '../cutOffs.js';
 import { exampleSettings } from '../exampleSettings.js';
@@ -16,10 +16,10 @@ import { RowReader, type Rows } from '../rows.js';
 import { writeSections } from '../sections.js';
 import { tokenizerOf } from '../sources.js';
 import type { StageContext } from '../taskContext.js';
-import { reportOf } from './report.js';
+import { reportOf, type StageReport } from './report.js';
 
 /** Stage 1: the statistics of a feature block over a token shard. */
-export async function collect(context: StageContext, task: number): Promise<TaskReport> {
+export async function collect(context: StageContext, task: number): Promise<StageReport> {
   const { run, dump, store, memory, signal, pause } = context;
   const { block, shard } = run.collectPart(task);
   const { first, end } = shardRows(dump.rows, run.plan.tokenShards, shard);
@@ -45,6 +45,7 @@ export async function collect(context: StageContext, task: number): Promise<Task
   const reader = new RowReader(context, await tokenizerOf(store, run, context.uris, signal));
   const excluded = new Bitmap(first, end - first);
   const norms = new NormHistogram();
+  const broken = new BrokenRows();
   try {
     for (let at = first; at < end; at += rowsAtOnce) {
       const count = Math.min(rowsAtOnce, end - at);
@@ -52,6 +53,10 @@ export async function collect(context: StageContext, task: number): Promise<Task
       for (let row = rows.excluded.indexOf(1); row >= 0; row = rows.excluded.indexOf(1, row + 1))
         excluded.add(at + row);
       if (block === run.leadingBlock) reader.addNorms(norms, rows);
+      if (run.layout.settings.nonFinite === 'error') broken.add(rows.broken.map((row) => at + row));
+      await pause();
+      // The run fails: all that is still of use is how many such rows there are.
+      if (broken.any) continue;
       placeRows(context, rows, tile);
       for (const { from, to } of rows.finite) {
         const batch = {
@@ -75,7 +80,7 @@ export async function collect(context: StageContext, task: number): Promise<Task
     await encoder.close();
   }
   const statistics: Uint8Array[] = [];
-  for await (const piece of encodeBlock(features, collector.states(), settings, seed)) {
+  for await (const piece of broken.any ? [] : encodeBlock(features, collector.states(), settings, seed)) {
     statistics.push(piece);
     if (statistics.length % 1024 === 0) await pause();
   }
@@ -84,11 +89,10 @@ export async function collect(context: StageContext, task: number): Promise<Task
     run,
     passes.collect,
     task,
-    [[excluded.bytes], [norms.bytes]],
+    [[excluded.bytes], [norms.bytes], [broken.bytes]],
     signal,
     statistics,
   );
-  context.onBytes(wrote.bytes);
   return reportOf(passes.collect, task, end - first, [wrote]);
 }
 

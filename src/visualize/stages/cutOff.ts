@@ -1,5 +1,4 @@
 import { TopFeatures } from '../../encoder/topFeatures.js';
-import type { TaskReport } from '../../runs/checkpoint.js';
 import { openBlockEncoder } from '../blockEncoder.js';
 import { shardRows } from '../cut.js';
 import { cutOffBytes } from '../memoryNeeds.js';
@@ -8,13 +7,13 @@ import { passes } from '../run.js';
 import { writeSections } from '../sections.js';
 import { tokenizerOf } from '../sources.js';
 import type { StageContext } from '../taskContext.js';
-import { reportOf } from './report.js';
+import { reportOf, type StageReport } from './report.js';
 
 /**
  * Before stage 1, for SAEs whose features compete (topk, groupmax): finds out of all features what a feature must reach
  * on each row of a token shard.
  */
-export async function findCutOffs(context: StageContext, task: number): Promise<TaskReport> {
+export async function findCutOffs(context: StageContext, task: number): Promise<StageReport> {
   const { run, dump, store, memory, signal, pause } = context;
   const { first, end } = shardRows(dump.rows, run.plan.tokenShards, task);
   const count = end - first;

@@ -1,16 +1,15 @@
 import { ObjectChanged } from '../../errors.js';
 import { openSae } from '../../sae/openSae.js';
-import type { TaskReport } from '../../runs/checkpoint.js';
 import { encodePrepared } from '../preparedBlock.js';
 import { prepareBytes } from '../memoryNeeds.js';
 import { passes } from '../run.js';
 import { writeSections } from '../sections.js';
 import type { StageContext } from '../taskContext.js';
-import { reportOf } from './report.js';
+import { reportOf, type StageReport } from './report.js';
 
 /** Stage 0: reads the weights of a feature block out of the SAE's files, checks them and writes them in riffle's form. */
-export async function prepareBlock(context: StageContext, task: number): Promise<TaskReport> {
-  const { run, store, uris, signal, onBytes } = context;
+export async function prepareBlock(context: StageContext, task: number): Promise<StageReport> {
+  const { run, store, uris, signal } = context;
   const { from, to } = run.blocks[task]!;
   const { sae } = run.layout;
   await context.reserve(prepareBytes(to - from, sae));
@@ -24,6 +23,5 @@ export async function prepareBlock(context: StageContext, task: number): Promise
   }
   const sections = encodePrepared(sae, await opened.readBlock(from, to, { signal }));
   const wrote = await writeSections(store, run, passes.prepare, task, sections, signal);
-  onBytes(2 * wrote.bytes);
   return reportOf(passes.prepare, task, to - from, [wrote]);
 }

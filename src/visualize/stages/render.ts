@@ -4,7 +4,7 @@ import { PagePacker } from '../../pages/packPages.js';
 import { pageFormat, type FeatureExample, type FeatureGroup, type FeaturePage } from '../../pages/page.js';
 import { pagesFile } from '../../pages/run.js';
 import { tableColumns } from '../../pages/table.js';
-import type { TaskReport, WrittenObject } from '../../runs/checkpoint.js';
+import type { WrittenObject } from '../../runs/checkpoint.js';
 import type { Tokenizer } from '../../tokens/tokenizer.js';
 import { hullOf, openBlockEncoder } from '../blockEncoder.js';
 import { CutOffs } from '../cutOffs.js';
@@ -22,10 +22,10 @@ import { labelsLimit, readSource, tokenizerOf } from '../sources.js';
 import type { StageContext } from '../taskContext.js';
 import { openUnembedding } from '../unembedding.js';
 import { WindowSlots } from '../windowSlots.js';
-import { reportOf } from './report.js';
+import { reportOf, type StageReport } from './report.js';
 
 /** Stage 4: computes what the windows of a range of features show, and writes their pages. */
-export async function render(context: StageContext, task: number): Promise<TaskReport> {
+export async function render(context: StageContext, task: number): Promise<StageReport> {
   const { run, store, uris, memory, signal, pause } = context;
   const range = run.renders[task]!;
   const { settings } = run.layout;
@@ -71,7 +71,6 @@ export async function render(context: StageContext, task: number): Promise<TaskR
         signal.throwIfAborted();
         const { etag } = await store.put(run.file(key), parts, { signal });
         const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-        context.onBytes(bytes);
         wrote.push({ key, bytes, etag });
       }
       at += packed.length;

@@ -4,8 +4,9 @@ import { hashSeed, RowHash } from '../../features/rowHash.js';
 import { selectFeature } from '../../features/select.js';
 import { hasFeature } from '../../pages/featureSet.js';
 import { isCommon } from '../../pages/search.js';
-import type { TaskReport } from '../../runs/checkpoint.js';
-import { readCollected, readExcluded } from '../collected.js';
+import { formatPrefix } from '../../storage/uri.js';
+import { BrokenRows } from '../brokenRows.js';
+import { readBroken, readCollected, readExcluded } from '../collected.js';
 import { shardRows } from '../cut.js';
 import { exampleSettings } from '../exampleSettings.js';
 import { selectBytes } from '../memoryNeeds.js';
@@ -13,13 +14,13 @@ import { passes } from '../run.js';
 import { writeSections } from '../sections.js';
 import { newFocusSets } from '../selection.js';
 import type { StageContext } from '../taskContext.js';
-import { reportOf } from './report.js';
+import { reportOf, type StageReport } from './report.js';
 
 /** Features between two pauses. */
 const featuresPerPause = 64;
 
 /** Stage 2: merges what was collected of a feature block in all token shards, and chooses the examples. */
-export async function select(context: StageContext, task: number): Promise<TaskReport> {
+export async function select(context: StageContext, task: number): Promise<StageReport> {
   const { run, signal, store, pause } = context;
   const wanted = run.featuresIn(run.blocks[task]!);
   if (wanted.length === 0) return reportOf(passes.select, task, 0, []);
@@ -31,6 +32,7 @@ export async function select(context: StageContext, task: number): Promise<TaskR
     const { first, end } = shardRows(run.sources.rows, run.plan.tokenShards, shard);
     return first < end;
   });
+  await checkFinite(context, task, shards);
   const tokens = await countTokens(context, task, shards);
 
   const focusSets = newFocusSets(run);
@@ -48,8 +50,14 @@ export async function select(context: StageContext, task: number): Promise<TaskR
   }
   const sections = [...focusSets.map(({ bytes }) => [bytes]), lines];
   const wrote = await writeSections(store, run, passes.select, task, sections, signal);
-  context.onBytes(wrote.bytes);
   return reportOf(passes.select, task, lines.length, [wrote]);
+}
+
+/** @throws RowsNotFinite of the whole dump, where such rows are an error */
+async function checkFinite(context: StageContext, block: number, shards: readonly number[]): Promise<void> {
+  const broken = new BrokenRows();
+  for (const shard of shards) broken.append(await readBroken(context, block, shard));
+  if (broken.any) throw broken.error(context.run.sources.rows, formatPrefix(context.dump.activations.place));
 }
 
 /** Tokens that count. */

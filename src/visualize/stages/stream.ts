@@ -1,39 +1,41 @@
 import { createHash } from 'node:crypto';
 import { encodeStreamFile, idBytesOf, newTokens, rowsPerFile } from '../../pages/tokenStream.js';
 import { streamFile } from '../../pages/run.js';
-import type { TaskReport } from '../../runs/checkpoint.js';
 import { readExcluded } from '../collected.js';
 import { shardRows } from '../cut.js';
+import { streamBatchRows, streamBytes } from '../memoryNeeds.js';
 import { RowReader } from '../rows.js';
 import { passes } from '../run.js';
 import { writeSections } from '../sections.js';
 import { tokenizerOf } from '../sources.js';
 import type { StageContext } from '../taskContext.js';
-import { reportOf } from './report.js';
-
-/** Bytes that a row takes meanwhile. */
-const rowBytes = 160;
+import { reportOf, type StageReport } from './report.js';
 
 /** Writes one file of the token stream, so that a page's reader can see more of an example's context. */
-export async function writeStream(context: StageContext, task: number): Promise<TaskReport> {
-  const { run, dump, store, signal } = context;
+export async function writeStream(context: StageContext, task: number): Promise<StageReport> {
+  const { run, dump, store, signal, pause } = context;
   const file = task - run.renders.length;
   const first = file * rowsPerFile;
   const count = Math.min(rowsPerFile, dump.rows - first);
-  await context.reserve(count * rowBytes);
+  await context.reserve(streamBytes(run));
   const tokenizer = await tokenizerOf(store, run, context.uris, signal);
-  const read = await new RowReader(context, tokenizer).readTokens(Math.max(0, first - 1), count + Math.min(first, 1));
-  const skipped = first > 0 ? 1 : 0;
+  const reader = new RowReader(context, tokenizer);
   const tokens = newTokens(count);
-  tokens.ids.set(read.tokens.subarray(skipped));
-  markStarts(tokens.startsContext, read.context, skipped);
-  markStarts(tokens.startsDocument, read.document, skipped);
+  for (let at = 0; at < count; at += streamBatchRows) {
+    const end = Math.min(count, at + streamBatchRows);
+    // The row before tells whether a context begins.
+    const skipped = first + at > 0 ? 1 : 0;
+    const read = await reader.readTokens(first + at - skipped, end - at + skipped);
+    tokens.ids.set(read.tokens.subarray(skipped), at);
+    markStarts(tokens.startsContext.subarray(at, end), read.context, skipped);
+    markStarts(tokens.startsDocument.subarray(at, end), read.document, skipped);
+    await pause();
+  }
   await markExcluded(context, first, tokens.excluded);
   const bytes = encodeStreamFile(first, tokens, idBytesOf(tokenizer.size));
   const location = run.file(streamFile(file));
   signal.throwIfAborted();
   const { etag } = await store.put(location, [bytes], { signal });
-  context.onBytes(bytes.length);
   const digest = createHash('sha256').update(bytes).digest();
   const wrote = await writeSections(store, run, passes.render, task, [[digest]], signal);
   return reportOf(passes.render, task, 0, [{ key: streamFile(file), bytes: bytes.length, etag }, wrote]);
