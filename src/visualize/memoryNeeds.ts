@@ -18,6 +18,9 @@ export function batchRows(rowBytes: number): number {
   return Math.max(256, Math.min(16_384, Math.floor((8 * mebibyte) / rowBytes)));
 }
 
+/** Features whose neighbours are looked for together: columns of a product. */
+export const tileFeatures = 4096;
+
 /** Firing tokens that the collector sorts at once. */
 export const tileFirings = 65_536;
 

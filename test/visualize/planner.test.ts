@@ -3,13 +3,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { InvalidInput, MemoryTooSmall } from '../../src/errors.js';
 import { largestBank } from '../../src/memory/bank.js';
-import type { SaeDescription } from '../../src/sae/sae.js';
-import { parseVisualizeInput, type VisualizeInput } from '../../src/visualize/input.js';
-import type { Layout } from '../../src/visualize/layout.js';
+import { parsePlanInput, type SizedVisualizeInput } from '../../src/visualize/input.js';
 import { activationBytes, bankBytes, mostBytes } from '../../src/visualize/memoryNeeds.js';
-import { planRun } from '../../src/visualize/planner.js';
 import type { VisualizeRun } from '../../src/visualize/run.js';
-import type { Dataset } from '../../src/formats/dataset.js';
+import { sizedRun } from '../../src/visualize/sizedRun.js';
 
 const GiB = 2 ** 30;
 
@@ -19,48 +16,17 @@ interface Size {
   readonly features: number;
   readonly dtype?: 'F16' | 'F32';
   readonly k?: number;
-  readonly input?: Partial<Record<keyof VisualizeInput, unknown>>;
+  /** Other fields of the input. */
+  readonly input?: object;
 }
 
-function plan({ rows, width, features, dtype = 'F16', k, input: changes }: Size): VisualizeRun {
-  const input = parseVisualizeInput({
-    activations: 's3://bucket/dump',
-    sae: 's3://bucket/sae',
-    tokenizer: 's3://bucket/tokenizer.json',
-    output: 's3://bucket/out',
-    ...changes,
+function plan({ rows, width, features, dtype = 'F16', k, input }: Size): VisualizeRun {
+  const parsed = parsePlanInput({
+    activations: { rows, width, dtype },
+    sae: { features, ...(k ? { k } : {}) },
+    ...input,
   });
-  const dataset: Dataset = {
-    format: 'riffle.dataset/1',
-    rows,
-    encoding: 'safetensors',
-    columns: [{ name: 'activations', dtype, shape: [width] }],
-    shards: [],
-  };
-  const sae: SaeDescription = {
-    format: 'saelens',
-    architecture: k === undefined ? 'standard' : 'topk',
-    inputWidth: width,
-    outputWidth: width,
-    features,
-    normalization: 'none',
-    inputScale: 1,
-    outputScale: 1,
-    subtractDecoderBias: false,
-    ...(k === undefined ? {} : { k }),
-    metadata: {},
-    objects: [],
-  };
-  const { top, random = 10 * top, distinct = 'none' } = input.examples;
-  const layout: Layout = {
-    algorithm: 'riffle-visualize/1',
-    settings: { ...input, examples: { ...input.examples, random, distinct } },
-    activations: [],
-    sae,
-    tokenizer: { bytes: 1, etag: '' },
-  };
-  const sources = { activations: dataset, tokens: dataset, rows };
-  return planRun({ bucket: 'bucket', prefix: 'out/' }, layout, sources, input, 'cpu');
+  return sizedRun(parsed as SizedVisualizeInput, 'cpu');
 }
 
 /** What every plan keeps. */
