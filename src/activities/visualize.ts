@@ -11,6 +11,7 @@ import { encodeSet } from '../taskGroups.js';
 import { cleanUpVisualize, commitVisualize, type VisualizeResult } from '../visualize/commit.js';
 import { computeKind, workerCompute } from '../visualize/computeKind.js';
 import type { VisualizeInput } from '../visualize/input.js';
+import { knownBytes } from '../visualize/planSummary.js';
 import { prepareVisualize, urisOf } from '../visualize/prepare.js';
 import { decodePlanFile, passNames, type VisualizeRun } from '../visualize/run.js';
 import type { DoneTasks, TaskCall, TaskOutcome, Totals, VisualizeReference } from '../workflows/contract.js';
@@ -26,7 +27,7 @@ export interface VisualizeAgenda {
     readonly pass: number;
     readonly name: string;
     readonly tasks: number;
-    /** Bytes of activations that it reads, about. */
+    /** Bytes that it reads; 0 where that depends on the data. */
     readonly bytes: number;
     readonly done: DoneTasks;
   }[];
@@ -81,7 +82,7 @@ export function visualizeActivities(store: ObjectStore, threads: ThreadPool): Vi
                   pass,
                   name,
                   tasks: run.taskCount(pass),
-                  bytes: 0,
+                  bytes: knownBytes(run, name),
                   done: { ...rest, groups: encodeSet(groups) },
                 };
               })

@@ -10,8 +10,13 @@ import type { PlanTables } from '../shuffle/planSummary.js';
 import { createS3Store } from '../storage/s3.js';
 import { parsePrefix } from '../storage/uri.js';
 import { computeKind } from '../visualize/computeKind.js';
-import { parseVisualizeInput } from '../visualize/input.js';
+import {
+  parsePlanInput as parsePagesInput,
+  type SizedVisualizeInput,
+  type VisualizeInput,
+} from '../visualize/input.js';
 import { planVisualize } from '../visualize/prepare.js';
+import { planSizedRun } from '../visualize/sizedRun.js';
 import { readInputFile } from './inputFile.js';
 import type { Outcome } from './output.js';
 import { alignedPlanText, planText } from './planText.js';
@@ -42,16 +47,20 @@ export async function planCommand(path: string, options: PlanCommandOptions): Pr
 }
 
 /** Whether an input is one of `visualize`, not of `shuffle`. */
-function isVisualize(input: unknown): boolean {
+function isVisualize(input: unknown): input is { readonly activations?: unknown } {
   return typeof input === 'object' && input !== null && ('sae' in input || 'activations' in input);
 }
 
-async function planPages(given: unknown): Promise<Outcome> {
-  const input = parseVisualizeInput(given);
+async function planPages(given: { readonly activations?: unknown }): Promise<Outcome> {
+  const input = parsePagesInput(given);
+  const kind = computeKind({ provider: 'cpu' });
+  if (typeof input.activations === 'object') {
+    const plan = planSizedRun(input as SizedVisualizeInput, kind);
+    return { json: plan, text: visualizePlanText(plan) };
+  }
   const store = createS3Store();
   try {
-    const kind = computeKind({ provider: 'cpu' });
-    const plan = await planVisualize(store, input, kind, new AbortController().signal);
+    const plan = await planVisualize(store, input as VisualizeInput, kind, new AbortController().signal);
     return { json: plan, text: visualizePlanText(plan) };
   } finally {
     store.close();

@@ -12,8 +12,8 @@ export function visualizePlanText(plan: VisualizePlanSummary): string {
   const line = (row: readonly string[]): string =>
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ');
   return [
-    `${count(plan.features)} features over ${count(plan.tokens)} tokens: ${count(plan.featureBlocks)} feature blocks × ` +
-      `${count(plan.tokenShards)} token shards`,
+    `${count(plan.features, 'feature')} over ${count(plan.tokens, 'token')}: ${count(plan.featureBlocks, 'feature block')} × ` +
+      count(plan.tokenShards, 'token shard'),
     '',
     ...[head, ...rows].map(line),
     '',
@@ -24,6 +24,8 @@ export function visualizePlanText(plan: VisualizePlanSummary): string {
   ].join('\n');
 }
 
-function count(value: number): string {
-  return value.toLocaleString('en-US');
+function count(value: number, thing?: string): string {
+  const number = value.toLocaleString('en-US');
+  if (thing === undefined) return number;
+  return `${number} ${thing}${value === 1 ? '' : 's'}`;
 }

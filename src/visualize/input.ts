@@ -82,5 +82,33 @@ export function parseVisualizeInput(input: unknown): VisualizeInput {
   return checkInput(schema, input, 'visualize');
 }
 
+const tokenCount = z.strictObject({ tokens: whole(1, 2 ** 31) }, 'expected {"tokens": …}').optional();
+
+/** A run that is given by its size alone, where sources are only to be planned for. */
+const sizedSchema = schema.omit({ tokens: true, labels: true, inputScale: true }).extend({
+  activations: z.strictObject({
+    rows: whole(1, Number.MAX_SAFE_INTEGER),
+    width: whole(1, 2 ** 20),
+    dtype: z.enum(['F16', 'BF16', 'F32'], 'expected "F16", "BF16" or "F32"').default('F16'),
+  }),
+  sae: z.strictObject({
+    features: whole(1, 2 ** 28),
+    width: whole(1, 2 ** 20).optional(),
+    k: whole(1, 2 ** 28).optional(),
+  }),
+  tokenizer: tokenCount,
+  unembedding: tokenCount,
+  output: prefixUri.default('s3://anywhere/run'),
+});
+
+/** The same by sizes alone: rows of activations, features of the SAE (with `k` where they compete), token ids. */
+export type SizedVisualizeInput = z.output<typeof sizedSchema>;
+
+/** Input of `riffle plan`: sources may be given by their sizes. @throws InvalidInput */
+export function parsePlanInput(input: { readonly activations?: unknown }): VisualizeInput | SizedVisualizeInput {
+  if (typeof input.activations !== 'object') return parseVisualizeInput(input);
+  return checkInput(sizedSchema, input, 'visualize');
+}
+
 /** Fields that change how pages are made, but not what they say. */
 export const resourceFields = ['memory', 'tokenShards', 'featureBlocks', 'parallelism', 'onFailure'] as const;

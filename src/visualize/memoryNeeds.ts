@@ -18,6 +18,9 @@ export function batchRows(rowBytes: number): number {
   return Math.max(256, Math.min(16_384, Math.floor((8 * mebibyte) / rowBytes)));
 }
 
+/** Features whose neighbours are looked for together: columns of a product. */
+export const tileFeatures = 4096;
+
 /** Firing tokens that the collector sorts at once. */
 export const tileFirings = 65_536;
 
@@ -38,6 +41,7 @@ export function collectBytes(run: VisualizeRun, features: number, rows: number):
   const rowBytes = activationBytes(run);
   const batch = batchRows(rowBytes);
   const statistics = Collector.bytes(exampleSettings(settings), features, tileFirings);
+  const cutOffs = run.needsCutOffs ? (rows + 2 * batch) * rowCutOffBytes(run) : 0;
   const weights = 4 * features * (sae.inputWidth + 4);
   // What was collected stands in memory twice when it is written.
   return (
@@ -45,15 +49,10 @@ export function collectBytes(run: VisualizeRun, features: number, rows: number):
     weights +
     2 * statistics +
     batch * (rowBytes + 64) +
-    collectRowBytes(run, rows) +
+    cutOffs +
+    rows / 8 +
     besidesBytes
   );
-}
-
-/** Those of them that the rows of its token shard take, however few features there are. */
-export function collectRowBytes(run: VisualizeRun, rows: number): number {
-  const cutOffs = run.needsCutOffs ? (rows + 2 * batchRows(activationBytes(run))) * rowCutOffBytes(run) : 0;
-  return cutOffs + rows / 8;
 }
 
 /** Bytes that a task that finds cut-offs takes. @param rows of its token shard */
@@ -76,12 +75,15 @@ export function activationBytes({ sources, layout }: VisualizeRun): number {
   return layout.sae.inputWidth * (dtype === 'F32' ? 4 : 2);
 }
 
+/** Bytes that a select task holds of each token shard. */
+export const shardPieceBytes = 4 * mebibyte;
+
 /** Bytes that a select task takes: its lines of JSON, twice, and a state of each token shard. */
 export function selectBytes(run: VisualizeRun, block: number): number {
   const { from, to } = run.blocks[block]!;
   const windows = mostExamples(run);
-  const shardPieces = run.plan.tokenShards * 4 * mebibyte;
-  return 2 * (to - from) * (2048 + 64 * windows) + shardPieces + run.sources.rows / 4 + besidesBytes;
+  const pieces = run.plan.tokenShards * shardPieceBytes;
+  return 2 * (to - from) * (2048 + 64 * windows) + pieces + run.sources.rows / 4 + besidesBytes;
 }
 
 /** Bytes that a gather task takes: its rows, those of one render task, and the parts that are being sent. */
@@ -136,22 +138,29 @@ export function gatheredBytes(run: VisualizeRun): number {
   return activationBytes(run) + 32 + (run.needsCutOffs ? rowCutOffBytes(run) : 0);
 }
 
+/** Bytes of the largest of the tasks that take less where there are more token shards. */
+export function shardTaskBytes(run: VisualizeRun): number {
+  const rows = Math.ceil(run.sources.rows / run.plan.tokenShards);
+  return Math.max(
+    collectBytes(run, widestBlock(run), rows),
+    run.needsCutOffs ? cutOffBytes(run, rows) : 0,
+    streamBytes(run),
+  );
+}
+
 /** Bytes of the largest task. */
 export function mostBytes(run: VisualizeRun): number {
   const { blocks, renders, layout, plan, sources } = run;
-  const rows = (shards: number): number => Math.ceil(sources.rows / shards);
   const widest = widestBlock(run);
   return Math.ceil(
     Math.max(
       prepareBytes(widest, layout.sae),
-      collectBytes(run, widest, rows(plan.tokenShards)),
-      run.needsCutOffs ? cutOffBytes(run, rows(plan.tokenShards)) : 0,
+      shardTaskBytes(run),
       selectBytes(
         run,
         blocks.findIndex(({ from, to }) => to - from === widest),
       ),
-      gatherBytes(run, rows(plan.gatherShards)),
-      streamBytes(run),
+      gatherBytes(run, Math.ceil(sources.rows / plan.gatherShards)),
       largest(renders, (range) => renderBytes(run, range)),
     ),
   );

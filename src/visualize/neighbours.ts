@@ -3,6 +3,7 @@ import { Product } from '../encoder/product.js';
 import { rowsOfProduct } from '../encoder/tiles.js';
 import type { DecoderBlock } from './preparedBlock.js';
 import { plain } from './logitEffects.js';
+import { tileFeatures } from './memoryNeeds.js';
 import type { StageContext } from './taskContext.js';
 
 export interface Neighbour {
@@ -11,8 +12,6 @@ export interface Neighbour {
   readonly cosine: number;
 }
 
-/** Features whose neighbours are looked for together: columns of a product. */
-const tileFeatures = 4096;
 /** More than the rounding of a product of unit vectors in float32. */
 const tolerance = 1e-4;
 /** What is added to cosines, so that the scan, which lists values above zero, sees them all. */

@@ -1,7 +1,8 @@
 import { bytesPerFeature } from '../features/collectorLayout.js';
 import { rowCutOffBytes } from './cutOffs.js';
 import { exampleSettings } from './exampleSettings.js';
-import { activationBytes, mostBytes, mostExamples } from './memoryNeeds.js';
+import { activationBytes, mostBytes, mostExamples, tileFeatures } from './memoryNeeds.js';
+import { besides } from './ranges.js';
 import { passes, passNames, type VisualizeRun } from './run.js';
 
 /** One stage of a run. What depends on the data is a bound: `atMost`. */
@@ -40,6 +41,12 @@ const pageBytes = 8192;
 const tokensPerPack = 1024;
 const tableFiles = 6;
 
+/** Bytes that a pass reads, where they are known before it has begun. */
+export function knownBytes(run: VisualizeRun, name: StageSummary['name']): number {
+  if (name !== 'prepare' && name !== 'cut off' && name !== 'collect') return 0;
+  return summarizeRun(run, 0, 0, []).stages.find((stage) => stage.name === name)?.bytesRead ?? 0;
+}
+
 /** @param vocabulary token ids of the tokenizer @param unembedding columns, 0 where there is none */
 export function summarizeRun(
   run: VisualizeRun,
@@ -66,22 +73,30 @@ export function summarizeRun(
     return sum + Math.min(rows, wanted * mostExamples(run) * (before + 1 + after));
   }, 0);
   const neighbours = settings.neighbours > 0 ? 2 * run.featureCount * sae.features * sae.outputWidth : 0;
+  const packs = Math.ceil(sae.features / settings.featuresPerPack);
+  // Neighbours of the features of a pack are looked for among all.
+  const comparisons = settings.neighbours > 0 ? packs * Math.ceil(settings.featuresPerPack / tileFeatures) : 0;
   const logits = 2 * run.featureCount * unembedding * sae.outputWidth;
   const stages: StageSummary[] = [
     stage('prepare', encoder + decoder + (run.layout.unembedding?.bytes ?? 0), encoder + decoder, 0, false),
     stage('cut off', run.blocks.length * data + tokenShards * encoder, cutOffs, encode, false),
     stage('collect', active * (data + cutOffs) + tokenShards * encoder * share, states, encode * share, true),
     stage('select', states, selections + (active * rows) / 8, 0, true),
-    stage('gather', Math.min(rows, windowRows) * rowBytes, windowRows * (rowBytes + integerBytes), 0, true),
+    stage(
+      'gather',
+      Math.min(rows, windowRows * (1 + besides)) * activationBytes(run) + rows * integerBytes + (active * rows) / 8,
+      windowRows * (rowBytes + integerBytes),
+      0,
+      true,
+    ),
     stage(
       'render',
-      windowRows * (rowBytes + integerBytes) + encoder * share + decoder * (1 + run.renders.length),
+      windowRows * (rowBytes + integerBytes) + encoder * share + decoder * (1 + comparisons),
       run.featureCount * pageBytes,
       2 * windowRows * (sae.features / run.renders.length) * sae.inputWidth + neighbours + logits,
       true,
     ),
   ].filter(({ tasks }) => tasks > 0);
-  const packs = Math.ceil(sae.features / settings.featuresPerPack);
   const streamFiles = run.taskCount(passes.render) - run.renders.length;
   const final = packs + tableFiles + Math.ceil(vocabulary / tokensPerPack) + streamFiles + 2;
   return {

@@ -8,11 +8,11 @@ import { layoutDigest, type Layout } from './layout.js';
 import {
   activationBytes,
   bankBytes,
-  collectRowBytes,
-  cutOffBytes,
   gatherBytes,
   mostBytes,
   renderBytes,
+  shardPieceBytes,
+  shardTaskBytes,
 } from './memoryNeeds.js';
 import { VisualizeRun, type SourceDatasets } from './run.js';
 
@@ -50,7 +50,7 @@ export function planRun(
     const cut = cutIntoBlocks(features, featuresPerPack, blocks);
     const fewest = runOf({ ...cut, tokenShards: 1, gatherShards: 1 });
     const tokenShards = wanted.tokenShards ?? shardsFor(fewest, wanted.memory, runOf, cut);
-    const run = withGatherShards({ ...cut, tokenShards, gatherShards: tokenShards }, wanted.memory, runOf);
+    const run = withGatherShards({ ...cut, tokenShards }, wanted, runOf, sources.rows);
     if (bankBytes(run) > largestBank || shardRowsOf(run) > mostShardRows) continue;
     const needs = mostBytes(run);
     if (needs <= wanted.memory) return run;
@@ -82,27 +82,33 @@ function shardsFor(run: VisualizeRun, memory: number, runOf: (cut: Cut) => Visua
   const { rows } = run.sources;
   const busy = Math.ceil(wantedTasks / run.blocks.length);
   let shards = Math.max(1, Math.min(busy, Math.floor(rows / leastShardRows)));
-  const fits = (count: number): boolean => {
-    const ofShard = Math.ceil(rows / count);
-    const tried = runOf({ ...cut, tokenShards: count, gatherShards: 1 });
-    // The rest is for weights and statistics.
-    if (ofShard > mostShardRows || collectRowBytes(tried, ofShard) > memory / 4) return false;
-    return !run.needsCutOffs || (cutOffBytes(tried, ofShard) <= memory && bankBytes(tried) <= largestBank);
-  };
-  while (!fits(shards) && shards < rows) shards *= 2;
+  const tried = (): VisualizeRun => runOf({ ...cut, tokenShards: shards, gatherShards: 1 });
+  const holds = (of: VisualizeRun): boolean =>
+    shardRowsOf(of) <= mostShardRows && (!of.needsCutOffs || bankBytes(of) <= largestBank);
+  // A select task reads of all of them at once: more are no help where these alone fill the memory.
+  const helps = (): boolean => 4 * shards * shardPieceBytes <= memory;
+  while (shards < rows && (!holds(tried()) || (shardTaskBytes(tried()) > memory && helps()))) shards *= 2;
   return Math.min(shards, Math.max(1, rows));
 }
 
-/** The fewest shards of stage 3 with which its tasks, and those of stage 4, have room in memory. */
-function withGatherShards(cut: Cut, memory: number, runOf: (cut: Cut) => VisualizeRun): VisualizeRun {
-  for (let shards = cut.gatherShards; ; shards *= 2) {
-    const run = runOf({ ...cut, gatherShards: shards });
-    const rows = Math.ceil(run.sources.rows / shards);
+/**
+ * The fewest shards of stage 3, not fewer than those of stage 1, with which its tasks and those of stage 4 have room in memory.
+ */
+function withGatherShards(
+  cut: Omit<Cut, 'gatherShards'>,
+  { memory, tokenShards }: Wanted,
+  runOf: (cut: Cut) => VisualizeRun,
+  allRows: number,
+): VisualizeRun {
+  const most = Math.max(tokenShards ?? 1, Math.ceil(allRows / leastGatherRows));
+  for (let gatherShards = Math.min(cut.tokenShards, most); ; gatherShards = Math.min(2 * gatherShards, most)) {
+    const run = runOf({ ...cut, gatherShards });
+    const rows = Math.ceil(allRows / gatherShards);
     const fits =
       rows * activationBytes(run) <= largestBank &&
       gatherBytes(run, rows) <= memory &&
       run.renders.every((range) => renderBytes(run, range) <= memory);
-    if (fits || rows <= leastGatherRows) return run;
+    if (fits || gatherShards === most) return run;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Bitmap } from './bitmap.js';
 
 /** Rows that may be read besides those that are needed, as a share of these. */
-const besides = 0.04;
+export const besides = 0.04;
 
 export interface RowRange {
   readonly from: number;

@@ -4,6 +4,7 @@ import { describe as describeDataset } from '../../src/formats/describe.js';
 import { writeDataset } from '../../src/formats/writeDataset.js';
 import { formatPrefix, type Prefix } from '../../src/storage/uri.js';
 import type { CutCase } from '../features/oracle/cases.js';
+import { objectsBelow } from '../support/makeDataset.js';
 import { makeDump, type MadeColumn } from '../support/makeDump.js';
 import { assertFailed, runRiffle, startAndWait, successOf } from '../support/riffleCli.js';
 import { tensor, tensorsFile, uploadSae } from '../support/saeFiles.js';
@@ -145,9 +146,67 @@ describe('bad sources of visualize', function () {
     await fails({ unembedding }, 2, 'UnembeddingInvalid', /None of the 2 columns/);
   });
 
+  it('an unembedding that holds NaN: found before anything is encoded', async () => {
+    const ids = { dtype: 'I32', shape: [2], data: new Uint8Array(Int32Array.of(1, 2).buffer) };
+    const W_U = tensor([width, 2], (i) => (i === 5 ? NaN : 1));
+    const output = bucket.newPlace();
+    const unembedding = await put('u.safetensors', tensorsFile({ W_U, token_ids: ids }));
+    const run = await startAndWait('visualize', { ...input, unembedding, output: formatPrefix(output) });
+    assertFailed(run, 1, 'TasksFailed', /u\.safetensors .*"W_U" holds NaN .* at \[2, 1\]/s);
+    const passes = (await bucket.keys(output)).map((key) => /\/pass-(\d)/.exec(key)?.[1] ?? 'plan');
+    assert.deepEqual([...new Set(passes)].sort(), ['1', 'plan']);
+  });
+
+  it('an unembedding of another vocabulary', async () => {
+    const unembedding = await put('u.safetensors', tensorsFile({ W_U: tensor([width, 3], () => 1) }));
+    await fails({ unembedding }, 2, 'UnembeddingInvalid', /3 columns and no token_ids, .* 9 tokens beyond them/s);
+  });
+
+  it('columns of an unembedding that belong to no token are counted and left out', async () => {
+    const ids = { dtype: 'I32', shape: [3], data: new Uint8Array(Int32Array.of(1, 900, 2).buffer) };
+    const unembedding = await put('u.safetensors', tensorsFile({ W_U: tensor([width, 3], (i) => i), token_ids: ids }));
+    const output = formatPrefix(bucket.newPlace());
+    const { warnings } = successOf(await startAndWait('visualize', { ...input, unembedding, output }));
+    assert.match(String(warnings), /^1 of 3 columns of the unembedding belong to no token and are left out\./);
+  });
+
+  it('an SAE whose header lies', async () => {
+    const weights = tensorsFile({
+      W_enc: tensor([width, 2], () => 1),
+      W_dec: tensor([2, width], () => 1),
+      b_enc: tensor([2], () => 0),
+      b_dec: tensor([width], () => 0),
+    });
+    const config = JSON.stringify({ architecture: 'standard', d_in: width, d_sae: 2, dtype: 'float32' });
+    const huge = Buffer.from(weights);
+    huge.writeBigUInt64LE(2n ** 40n);
+    for (const lie of [huge, weights.subarray(0, -8)]) {
+      const { uri } = await uploadSae(bucket, { 'cfg.json': config, 'sae_weights.safetensors': lie });
+      await fails({ sae: uri }, 2, 'SaeInvalid', /sae_weights\.safetensors cannot be used/);
+    }
+  });
+
+  it('the output prefix of a shuffle', async () => {
+    const output = bucket.newPlace();
+    successOf(await startAndWait('shuffle', { input: input.activations, output: formatPrefix(output), seed: 'x' }));
+    const before = await objectsBelow(bucket, output);
+    const run = await startAndWait('visualize', { ...input, output: formatPrefix(output) });
+    assertFailed(run, 2, 'PlanDamaged', /another output prefix/);
+    assert.deepEqual(await objectsBelow(bucket, output), before);
+  });
+
   it('activations that are not finite: the rows are named; excluded, they count for nothing', async () => {
     const activations = await dump([floats((i) => (i === 9 ? NaN : i === 30 ? Infinity : 1))]);
-    await fails({ activations }, 1, 'Tasks:RowsNotFinite', /2 of the 12 rows .*: 2, 7\./s);
+    // All of the dump, in whatever token shards the rows lie.
+    const message = new RegExp(`2 of the 12 rows of ${activations} hold .*: 2, 7\\.`, 's');
+    await fails({ activations, tokenShards: 3, featureBlocks: 2 }, 1, 'Tasks:RowsNotFinite', message);
+    const all = await dump([floats(() => Infinity)]);
+    await fails(
+      { activations: all, tokenShards: 5 },
+      1,
+      'Tasks:RowsNotFinite',
+      /12 of the 12 rows .*: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 …/s,
+    );
     const output = formatPrefix(bucket.newPlace());
     const change = { activations, nonFinite: 'exclude', output };
     assert.equal(successOf(await startAndWait('visualize', { ...input, ...change })).tokens, rows - 2);
@@ -155,7 +214,16 @@ describe('bad sources of visualize', function () {
 
   it('rows that are not in reading order', async () => {
     const tokens = await dump([inOrder[0]!, inOrder[1]!, integers('position', (row) => (row === 6 ? 0 : row % 4))]);
-    await fails({ tokens }, 1, 'Tasks:NotInReadingOrder', /Row 6 .* not in reading order/s);
+    // Row 6 is the first of its token shard.
+    await fails({ tokens, tokenShards: 2 }, 1, 'Tasks:NotInReadingOrder', /Row 6 .* not in reading order/s);
+  });
+
+  it('contexts whose numbers cannot tell examples apart, and token ids that are none', async () => {
+    const negative = integers('context', (row) => Math.floor(row / 4) - 1);
+    const contexts = await dump([inOrder[0]!, negative, inOrder[2]!]);
+    await fails({ tokens: contexts }, 1, 'Tasks:ValueUnusable', /Row 0 .* has context -1, .* examples\.distinct/s);
+    const ids = await dump([integers('tokens', (row) => (row === 3 ? -2 : 1)), inOrder[1]!, inOrder[2]!]);
+    await fails({ tokens: ids }, 1, 'Tasks:ValueUnusable', /Row 3 .* has -2 in column "tokens"/s);
   });
 
   it('a token that the tokenizer does not know', async () => {

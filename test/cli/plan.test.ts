@@ -8,6 +8,7 @@ import type { PlanCommandOptions } from '../../src/cli/plan.js';
 import { InvalidInput } from '../../src/errors.js';
 import type { AlignedPlan } from '../../src/shuffle/alignedPlan.js';
 import type { PlanSummary } from '../../src/shuffle/planSummary.js';
+import type { VisualizePlanSummary } from '../../src/visualize/planSummary.js';
 
 /** The parts of the shipped table that these tests change. */
 interface Table {
@@ -78,6 +79,39 @@ describe('riffle plan', () => {
     assert.ok(after.plan.passes[1]!.seconds > before.plan.passes[1]!.seconds);
     // More processors would not help: five tasks are all that its memory holds.
     assert.equal(after.plan.passes[1]!.bound, 'memory');
+  });
+
+  it('plans pages by sizes alone, in the singular, too', async () => {
+    const path = join(folder, 'pages.json');
+    const write = (change: object): Promise<void> =>
+      writeFile(
+        path,
+        JSON.stringify({
+          activations: { rows: 1e8, width: 576 },
+          sae: { features: 4608, width: 576 },
+          unembedding: { tokens: 49_152 },
+          ...change,
+        }),
+      );
+    await write({});
+    const { json, text } = await planCommand(path, {});
+    const pages = json as VisualizePlanSummary;
+    assert.equal(pages.tokens, 1e8);
+    assert.equal(pages.features, 4608);
+    assert.ok(pages.peakMemoryBytes <= 2 * 2 ** 30);
+    const collect = pages.stages.find(({ name }) => name === 'collect')!;
+    assert.equal(collect.flops, 2 * 1e8 * 4608 * 576);
+    // Activations in float16 and integers of every row, for each feature block.
+    assert.ok(collect.bytesRead >= pages.featureBlocks * 1e8 * (2 * 576 + 16));
+    assert.match(text!, /^4,608 features over 100,000,000 tokens: \d+ feature blocks? × \d+ token shards?\n/);
+    await write({ activations: { rows: 1, width: 8 }, sae: { features: 1 }, tokenizer: { tokens: 10 } });
+    assert.match((await planCommand(path, {})).text!, /^1 feature over 1 token: 1 feature block × 1 token shard\n/);
+    await write({ sae: { features: 4608, width: 512 } });
+    await assert.rejects(planCommand(path, {}), InvalidInput);
+    await write({ sae: { features: 8, k: 9 } });
+    await assert.rejects(planCommand(path, {}), InvalidInput);
+    await write({ activations: { rows: 0, width: 8 } });
+    await assert.rejects(planCommand(path, {}), /activations\.rows is 0/);
   });
 
   it('adds up aligned datasets', async () => {

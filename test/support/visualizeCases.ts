@@ -8,6 +8,7 @@ import { prepareVisualize, urisOf } from '../../src/visualize/prepare.js';
 import type { VisualizeRun } from '../../src/visualize/run.js';
 import { dumpOf } from '../../src/visualize/sources.js';
 import { runVisualizeTask } from '../../src/visualize/task.js';
+import type { TaskReport } from '../../src/runs/checkpoint.js';
 import type { ObjectStore } from '../../src/storage/objectStore.js';
 import { formatPrefix } from '../../src/storage/uri.js';
 import { writeByteLevelTokenizer } from '../features/oracle/byteLevelTokenizer.js';
@@ -54,6 +55,7 @@ export async function uploadCase(
   const { labels, ...plain } = settings;
   return {
     ...plain,
+    ...(sae.inputScale === undefined ? {} : { inputScale: sae.inputScale }),
     activations: formatPrefix(activations.place),
     tokens: formatPrefix(tokens.place),
     sae: saeUri,
@@ -98,7 +100,7 @@ export function saeObjects(sae: Sae): Record<string, Uint8Array | string> {
       d_sae: features,
       dtype: 'float32',
       apply_b_dec_to_input: sae.subtracted !== undefined,
-      normalize_activations: 'none',
+      normalize_activations: sae.inputScale === undefined ? 'none' : 'expected_average_only_in',
       ...topk,
     }),
     'sae_weights.safetensors': tensorsFile({
@@ -132,15 +134,16 @@ export async function carryOutVisualize(
   store: ObjectStore,
   input: object,
   order: (tasks: number[]) => number[] = (tasks) => tasks,
-): Promise<{ run: VisualizeRun; result: VisualizeResult }> {
+): Promise<{ run: VisualizeRun; result: VisualizeResult; reports: readonly TaskReport[] }> {
   const parsed = parseVisualizeInput(input);
   const { run, warnings, result } = await prepareVisualize(store, parsed, computeKind(compute), signal);
-  if (result) return { run, result };
+  if (result) return { run, result, reports: [] };
+  const reports: TaskReport[] = [];
   const uris = urisOf(parsed);
   const shapes = await checked();
   for (let pass = 1; pass <= run.passes; pass++) {
     for (const task of order(Array.from({ length: run.taskCount(pass) }, (_, task) => task))) {
-      await runVisualizeTask(pass, task, true, {
+      const { report } = await runVisualizeTask(pass, task, true, {
         run,
         uris,
         dump: dumpOf(run, uris),
@@ -153,11 +156,12 @@ export async function carryOutVisualize(
         onBytes: () => undefined,
         pause: () => Promise.resolve(),
       });
+      reports.push(report);
     }
   }
   const committed = await commitVisualize(store, run, uris, warnings, signal);
   await cleanUpVisualize(store, run, signal);
-  return { run, result: committed };
+  return { run, result: committed, reports };
 }
 
 let shapes: ReturnType<typeof checkEncoder> | undefined;

@@ -96,6 +96,24 @@ describe('workflow visualize', function () {
     await checkFinished(output);
   });
 
+  it('a run of which a file was deleted is not reported as done', async () => {
+    const output = bench.bucket.newPlace();
+    const features = '0-9';
+    successOf(await startAndWait('visualize', inputFor(output, { features })));
+    const files = (await bench.bucket.keys(output)).filter((key) => !/^(_riffle\/|run\.json$)/.test(key));
+    const kinds = ['pages/00000.bin', 'search/00003.bin', 'table/max.bin', 'tokens/00000.bin', 'tokens/vocabulary.bin'];
+    for (const file of kinds) {
+      assert.ok(files.includes(file));
+      const place = { bucket: output.bucket, key: output.prefix + file };
+      const object = await bench.bucket.store.readWhole(place, 2 ** 30);
+      await bench.bucket.store.delete(output.bucket, [place.key]);
+      const run = await startAndWait('visualize', inputFor(output, { features }));
+      assertFailed(run, 2, 'RunDamaged', new RegExp(`${file} is gone`));
+      await bench.bucket.store.put(place, [object!.data]);
+    }
+    assert.equal(successOf(await startAndWait('visualize', inputFor(output, { features }))).features, 10);
+  });
+
   it('another run on the same prefix is refused, and nothing is touched', async () => {
     const before = await bench.digests(undisturbed);
     const run = await startAndWait('visualize', inputFor(undisturbed, { seed: 'another' }));

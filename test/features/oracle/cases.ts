@@ -128,18 +128,24 @@ function saes(features: number): fc.Arbitrary<Sae> {
   return fc.tuple(weights, activation).map(([some, others]) => ({ ...some, ...others }));
 }
 
-const unembeddings: fc.Arbitrary<Unembedding> = fc
-  .uniqueArray(token, { minLength: 1, maxLength: vocabulary.length })
-  .chain((tokenIds) =>
-    fc.record(
-      {
-        weights: list(list(fc.integer({ min: -3, max: 3 }), tokenIds.length), width),
-        tokenIds: fc.constant(tokenIds),
-        finalNormWeight: list(fc.constantFrom(0.5, 1, 2), width),
-      },
-      { requiredKeys: ['weights', 'tokenIds'] },
-    ),
-  );
+/** Columns of some tokens in any order, and perhaps of ids that are not in the vocabulary: padding. */
+const columns = fc
+  .tuple(
+    fc.uniqueArray(token, { minLength: 1, maxLength: vocabulary.length }),
+    fc.subarray([vocabulary.length, vocabulary.length + 7]),
+  )
+  .map(([known, padding]) => [...padding.slice(0, 1), ...known, ...padding.slice(1)]);
+
+const unembeddings: fc.Arbitrary<Unembedding> = columns.chain((tokenIds) =>
+  fc.record(
+    {
+      weights: list(list(fc.integer({ min: -3, max: 3 }), tokenIds.length), width),
+      tokenIds: fc.constant(tokenIds),
+      finalNormWeight: list(fc.constantFrom(0.5, 1, 2), width),
+    },
+    { requiredKeys: ['weights', 'tokenIds'] },
+  ),
+);
 
 function settingsFor(dataset: Dataset, features: number): fc.Arbitrary<Settings> {
   const distinct = fc.constantFrom(

@@ -100,7 +100,7 @@ function buildPage(
     logits:
       unembedding === undefined
         ? null
-        : logitEffects(sae.decoder[feature]!, unembedding, settings.logits ?? 10, tokenizer),
+        : logitEffects(sae.decoder[feature]!, unembedding, settings.logits ?? 10, tokenizer, sae.inputScale),
     neighbours: neighboursOf(feature, sae, settings.neighbours ?? 10),
     groups: isDead ? [] : groups(),
   };

@@ -6,19 +6,23 @@ import { textOf } from './tokenText.js';
 
 const bars = 50;
 
-/** (decoder row · final norm weight) W_U, with the `count` largest and smallest. */
+/** (decoder row · final norm weight / scale) W_U, with the `count` largest and smallest. @param scale of what the decoder writes */
 export function logitEffects(
   row: readonly number[],
   unembedding: Unembedding,
   count: number,
   tokenizer: Tokenizer,
+  scale = 1,
 ): NonNullable<Page['logits']> {
   const { weights, tokenIds, finalNormWeight } = unembedding;
-  const direction = row.map((x, i) => Math.fround(x * (finalNormWeight?.[i] ?? 1)));
-  const effects = weights[0]!.map((_, column) => {
-    const value = Math.fround(direction.reduce((total, x, i) => total + x * weights[i]![column]!, 0));
-    return { id: tokenIds?.[column] ?? column, value };
-  });
+  const direction = row.map((x, i) => Math.fround((x * (finalNormWeight?.[i] ?? 1)) / scale));
+  const effects = weights[0]!
+    .map((_, column) => {
+      const value = Math.fround(direction.reduce((total, x, i) => total + x * weights[i]![column]!, 0));
+      return { id: tokenIds?.[column] ?? column, value };
+    })
+    // Columns beyond the vocabulary are padding.
+    .filter(({ id }) => tokenizer.bytesOf(id).length > 0);
   const print = ({ id, value }: { id: number; value: number }) => ({
     id,
     token: textOf([tokenizer.bytesOf(id)])[0]!,
