@@ -95,6 +95,8 @@ class Tile {
           };
           told()[0] = 0;
           while (told()[0]! < count) {
+            // The list is read after each scan: the next one begins with none.
+            told()[1] = 0;
             memory
               .kernelsAt(state)
               .scanFirings(values, 4 * width, width, 0, 0, count, 0, bias, bound, firings, capacity, state);
