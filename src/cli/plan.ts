@@ -47,11 +47,11 @@ export async function planCommand(path: string, options: PlanCommandOptions): Pr
 }
 
 /** Whether an input is one of `visualize`, not of `shuffle`. */
-function isVisualize(input: unknown): input is { readonly activations?: unknown } {
+function isVisualize(input: unknown): input is object {
   return typeof input === 'object' && input !== null && ('sae' in input || 'activations' in input);
 }
 
-async function planPages(given: { readonly activations?: unknown }): Promise<Outcome> {
+async function planPages(given: object): Promise<Outcome> {
   const input = parsePagesInput(given);
   const kind = computeKind({ provider: 'cpu' });
   if (typeof input.activations === 'object') {

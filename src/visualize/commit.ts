@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DatasetConflict } from '../errors.js';
+import { DatasetConflict, RunDamaged, WorkDamaged } from '../errors.js';
 import { mergeSlices } from '../pages/mergeSlices.js';
 import { packVocabulary } from '../pages/packVocabulary.js';
 import { formatFeatures } from '../pages/featureSet.js';
@@ -64,6 +64,8 @@ export async function commitVisualize(
     vocabulary: tokenizer.size,
     columns: tableColumns(run.sources.rows),
     signal,
+  }).catch((error: unknown) => {
+    throw sliceFault(run, error);
   });
   const vocabulary = packVocabulary(
     Array.from({ length: tokenizer.size }, (_, id) => (tokenizer.has(id) ? tokenizer.bytesOf(id) : new Uint8Array(0))),
@@ -155,6 +157,17 @@ async function streamDigest(store: ObjectStore, run: VisualizeRun, signal: Abort
     hash.update(await readSection(store, run, name, 0, 32, signal));
   }
   return hash.digest('hex');
+}
+
+/** A slice that is missing or corrupt is damaged work: the render task of its pack writes it again. */
+function sliceFault(run: VisualizeRun, error: unknown): unknown {
+  const file = error instanceof RunDamaged ? String(error.fields.file) : '';
+  const packs = Math.ceil(run.layout.sae.features / run.layout.settings.featuresPerPack);
+  const pack = Array.from({ length: packs }, (_, index) => index).find((index) => run.sliceKey(index) === file);
+  if (pack === undefined) return error;
+  const feature = pack * run.layout.settings.featuresPerPack;
+  const task = run.renders.findIndex(({ from, to }) => from <= feature && feature < to);
+  return new WorkDamaged((error as Error).message, { pass: passes.render, tasks: [task], key: run.file(file).key });
 }
 
 /** Where a run comes from: all that its pages depend on. */

@@ -105,8 +105,8 @@ const sizedSchema = schema.omit({ tokens: true, labels: true, inputScale: true }
 export type SizedVisualizeInput = z.output<typeof sizedSchema>;
 
 /** Input of `riffle plan`: sources may be given by their sizes. @throws InvalidInput */
-export function parsePlanInput(input: { readonly activations?: unknown }): VisualizeInput | SizedVisualizeInput {
-  if (typeof input.activations !== 'object') return parseVisualizeInput(input);
+export function parsePlanInput(input: object): VisualizeInput | SizedVisualizeInput {
+  if (!('activations' in input) || typeof input.activations !== 'object') return parseVisualizeInput(input);
   return checkInput(sizedSchema, input, 'visualize');
 }
 

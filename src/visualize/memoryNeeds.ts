@@ -90,7 +90,9 @@ export function selectBytes(run: VisualizeRun, block: number): number {
 export function gatherBytes(run: VisualizeRun, rows: number): number {
   const renders = run.renders.length;
   const sent = Math.min(5 * partBytes, rows * gatheredBytes(run) * renders);
-  return rows * (2 * gatheredBytes(run) + 96 + renders / 8) + sent + besidesBytes;
+  // Cut-offs are read by token shards, which are no smaller.
+  const cutOffs = run.needsCutOffs ? Math.ceil(run.sources.rows / run.plan.tokenShards) * rowCutOffBytes(run) : 0;
+  return rows * (2 * gatheredBytes(run) + 96 + renders / 8) + cutOffs + sent + besidesBytes;
 }
 
 /** Rows of the token stream that are read together. */

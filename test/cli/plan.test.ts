@@ -103,9 +103,9 @@ describe('riffle plan', () => {
     assert.equal(collect.flops, 2 * 1e8 * 4608 * 576);
     // Activations in float16 and integers of every row, for each feature block.
     assert.ok(collect.bytesRead >= pages.featureBlocks * 1e8 * (2 * 576 + 16));
-    assert.match(text!, /^4,608 features over 100,000,000 tokens: \d+ feature blocks? × \d+ token shards?\n/);
+    assert.match(text, /^4,608 features over 100,000,000 tokens: \d+ feature blocks? × \d+ token shards?\n/);
     await write({ activations: { rows: 1, width: 8 }, sae: { features: 1 }, tokenizer: { tokens: 10 } });
-    assert.match((await planCommand(path, {})).text!, /^1 feature over 1 token: 1 feature block × 1 token shard\n/);
+    assert.match((await planCommand(path, {})).text, /^1 feature over 1 token: 1 feature block × 1 token shard\n/);
     await write({ sae: { features: 4608, width: 512 } });
     await assert.rejects(planCommand(path, {}), InvalidInput);
     await write({ sae: { features: 8, k: 9 } });

@@ -133,7 +133,7 @@ function unembeddingFile({ weights, tokenIds, finalNormWeight }: NonNullable<Cut
 export async function carryOutVisualize(
   store: ObjectStore,
   input: object,
-  order: (tasks: number[]) => number[] = (tasks) => tasks,
+  order: (tasks: number[]) => number[] | Promise<number[]> = (tasks) => tasks,
 ): Promise<{ run: VisualizeRun; result: VisualizeResult; reports: readonly TaskReport[] }> {
   const parsed = parseVisualizeInput(input);
   const { run, warnings, result } = await prepareVisualize(store, parsed, computeKind(compute), signal);
@@ -142,7 +142,7 @@ export async function carryOutVisualize(
   const uris = urisOf(parsed);
   const shapes = await checked();
   for (let pass = 1; pass <= run.passes; pass++) {
-    for (const task of order(Array.from({ length: run.taskCount(pass) }, (_, task) => task))) {
+    for (const task of await order(Array.from({ length: run.taskCount(pass) }, (_, task) => task))) {
       const { report } = await runVisualizeTask(pass, task, true, {
         run,
         uris,
