@@ -196,6 +196,17 @@ export class TasksFailed extends RiffleError {
   override readonly refusal = false;
 }
 
+/** A dump's completion marker has not appeared; later it may be there. */
+export class DumpIncomplete extends RiffleError {
+  readonly code = 'DumpIncomplete';
+  override readonly retryable = true;
+}
+
+/** Temporal answers, and does not let the caller do what it asks for. */
+export class TemporalRefused extends RiffleError {
+  readonly code = 'TemporalRefused';
+}
+
 /** `describe` found no shard file under the prefix. */
 export class ShardsMissing extends RiffleError {
   readonly code = 'ShardsMissing';

@@ -1,12 +1,15 @@
 import { Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
+import { parsePipelineInput } from '../pipeline/input.js';
+import type { PipelineInput } from '../pipeline/input.js';
+import { searchAttributes } from '../searchAttributes.js';
 import { parseShuffleInput } from '../shuffle/input.js';
 import type { AlignedInput, ShuffleInput } from '../shuffle/input.js';
 import { parseVerifyInput } from '../verify/verifyRun.js';
 import type { VerifyInput } from '../verify/verifyRun.js';
 import { parseVisualizeInput } from '../visualize/input.js';
 import type { VisualizeInput } from '../visualize/input.js';
-import type { Timing } from '../workflows/contract.js';
+import type { PartName, Timing } from '../workflows/contract.js';
 import { attempt } from './attempt.js';
 
 /** What a run may use. */
@@ -14,6 +17,15 @@ export interface Admission {
   /** Tasks at once. */
   readonly parallelism: number;
   readonly timing: Timing;
+}
+
+/** A pipeline that may begin. */
+export interface PipelineAdmission
+  extends Admission, Pick<PipelineInput, 'dump' | 'encoding' | 'recordBytes' | 'waitFor'> {
+  /** Whether the input states the parallelism. */
+  readonly fixed: boolean;
+  /** The workflows that it starts, with their inputs as people would write them. */
+  readonly parts: readonly { readonly part: PartName; readonly input: object; readonly output: string }[];
 }
 
 /** Who works on an output. */
@@ -30,6 +42,7 @@ export interface AdmissionActivities {
   admitShuffle(input: unknown): Promise<Admission & { input: ShuffleInput | AlignedInput; locks: readonly string[] }>;
   admitVerify(input: unknown): Promise<Admission & { input: VerifyInput }>;
   admitVisualize(input: unknown): Promise<Admission & { input: VisualizeInput; lock: string }>;
+  admitPipeline(input: unknown): Promise<PipelineAdmission>;
   /** Sum of the slots that the identities of the polling workers state; at least 1. */
   countSlots(): Promise<number>;
   /** The root workflow behind the run that holds an output; undefined when nobody does. */
@@ -72,6 +85,39 @@ export function admissionActivities({
         async () => {
           const parsed = parseVisualizeInput(input);
           return { input: parsed, lock: lockOf(parsed.output), ...(await admit(parsed.parallelism)) };
+        },
+        { refusal: true },
+      ),
+    admitPipeline: (input) =>
+      attempt(
+        async () => {
+          const { dump, encoding, recordBytes, waitFor, shuffle, visualize } = parsePipelineInput(input);
+          const given = input as Record<PartName, object>;
+          const fixed = [shuffle, visualize].flatMap((part) => part?.parallelism ?? []);
+          const parallelism = fixed.length > 0 ? fixed.reduce((sum, share) => sum + share) : undefined;
+          const parts: PipelineAdmission['parts'] = [
+            ...(shuffle
+              ? [{ part: 'shuffle' as const, input: { input: dump, ...given.shuffle }, output: shuffle.output }]
+              : []),
+            ...(visualize
+              ? [
+                  {
+                    part: 'visualize' as const,
+                    input: { activations: dump, ...given.visualize },
+                    output: visualize.output,
+                  },
+                ]
+              : []),
+          ];
+          return {
+            dump,
+            encoding,
+            recordBytes,
+            waitFor,
+            parts,
+            fixed: fixed.length > 0,
+            ...(await admit(parallelism)),
+          };
         },
         { refusal: true },
       ),
@@ -129,7 +175,7 @@ async function knowsSearchAttributes(): Promise<boolean> {
   try {
     const known = await client.connection.operatorService.listSearchAttributes({ namespace: client.options.namespace });
     const custom = known.customAttributes ?? {};
-    return 'RiffleStage' in custom && 'RiffleFailedTasks' in custom;
+    return Object.keys(searchAttributes).every((name) => name in custom);
   } catch {
     // A cluster that does not let workers ask gets no search attributes; everything else works.
     return false;

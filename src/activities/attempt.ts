@@ -57,6 +57,7 @@ export async function attempt<T>(work: (attempt: Attempt) => Promise<T>, options
 }
 
 function toFailure(error: unknown, refusal: boolean): unknown {
+  if (error instanceof ApplicationFailure) return error;
   if (!(error instanceof RiffleError)) {
     const cause = error instanceof Error ? error : new Error(String(error));
     return ApplicationFailure.create({ type: 'Unexpected', message: String(cause), cause });

@@ -1,6 +1,6 @@
 import { InvalidInput } from '../errors.js';
 import type { Encoding } from '../formats/dataset.js';
-import { describe } from '../formats/describe.js';
+import { describe, orderWarning } from '../formats/describe.js';
 import { formatDataset, writeDataset } from '../formats/writeDataset.js';
 import { createS3Store } from '../storage/s3.js';
 import { formatPrefix, parsePrefix } from '../storage/uri.js';
@@ -23,12 +23,7 @@ export async function describeCommand(uri: string, options: DescribeCommandOptio
       recordBytes: options.recordBytes === undefined ? undefined : parseCount(options.recordBytes, '--record-bytes'),
     });
     if (ignored > 0) say(`${ignored} objects under ${formatPrefix(place)} are no shards: ignored.`);
-    if (misordered) {
-      say(
-        `Rows follow the byte order of the keys: ${misordered[0]} comes before ${misordered[1]}. Where that is not the ` +
-          'order of the text, or of another dataset of the same rows, write the numbers with leading zeros.',
-      );
-    }
+    if (misordered) say(orderWarning(misordered));
     if (options.write) {
       const { created } = await writeDataset(store, place, dataset);
       say(`${formatPrefix(place)}/dataset.json ${created ? 'written' : 'was there already, with the same content'}.`);

@@ -14,6 +14,7 @@ import type { Outcome } from './output.js';
 import { planCommand } from './plan.js';
 import type { PlanCommandOptions } from './plan.js';
 import { putCommand } from './put.js';
+import { setup } from './setup.js';
 import { start } from './start.js';
 import type { StartOptions } from './start.js';
 import { verifyCommand } from './verify.js';
@@ -82,13 +83,19 @@ program
 
 program
   .command('start <type>')
-  .description('start a workflow: shuffle or verify; one that runs already is joined')
+  .description('start a workflow: shuffle, visualize, pipeline or verify; one that runs already is joined')
   .option('--input <file>', "the workflow's input: JSON file, - for standard input")
   .option('--wait', 'wait for the result', false)
   .option('--json', 'print JSON', false)
   .action((type: string, options: StartOptions & { json: boolean }) =>
     finish(options.json, () => start(type, options)),
   );
+
+program
+  .command('setup')
+  .description('register the search attributes of the workflows in a Temporal namespace')
+  .option('--json', 'print JSON', false)
+  .action(({ json }: { json: boolean }) => finish(json, setup));
 
 program
   .command('verify <input> <output...>')

@@ -41,7 +41,8 @@ export async function present(json: boolean, command: () => Promise<Outcome>): P
   } catch (error) {
     const { report, exitCode } = reportOf(error);
     if (json) process.stdout.write(`${JSON.stringify({ error: report }, undefined, 2)}\n`);
-    say(`riffle: ${report.message} [${report.code}]`);
+    // One line, the last: what CI shows of a failure.
+    say(`riffle: ${report.message.replace(/\s*\n\s*/g, ' ')} [${report.code}]`);
     return exitCode;
   }
 }

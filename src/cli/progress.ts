@@ -66,6 +66,11 @@ async function findTrouble(client: Client, workflowId: string, depth = 1): Promi
 /** One line for people. */
 export function progressLine(progress: Progress): string {
   const { dataset, datasets, pass, passes, tasks, bytes, bytesPerSecond, etaSeconds } = progress;
+  if (progress.parts && progress.stage !== 'done') {
+    return Object.entries(progress.parts)
+      .map(([part, one]) => `${part}: ${progressLine(one)}`)
+      .join('; ');
+  }
   const stage = datasets === undefined ? progress.stage : `dataset ${dataset} of ${datasets}: ${progress.stage}`;
   if (tasks.total === 0) return stage;
   const parts = [

@@ -4,6 +4,7 @@ import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, defaultPaylo
 import { InvalidInput } from '../errors.js';
 import { jsonDigest } from '../json.js';
 import type { Json } from '../json.js';
+import * as pipeline from '../pipeline/input.js';
 import * as shuffle from '../shuffle/input.js';
 import { parseVerifyInput } from '../verify/verifyRun.js';
 import * as visualize from '../visualize/input.js';
@@ -16,13 +17,14 @@ import { connectTemporal, workflowPage } from './temporal.js';
 
 interface WorkflowType {
   readonly parse: (input: unknown) => object;
-  /** Fields of the input that do not count for the workflow's identity. */
+  /** Fields of the input that do not count for the workflow's identity; `shuffle.memory` is one of a part. */
   readonly resources: readonly string[];
 }
 
 const types = new Map<string, WorkflowType>([
   ['shuffle', { parse: shuffle.parseShuffleInput, resources: shuffle.resourceFields }],
   ['visualize', { parse: visualize.parseVisualizeInput, resources: visualize.resourceFields }],
+  ['pipeline', { parse: pipeline.parsePipelineInput, resources: pipeline.resourceFields }],
   ['verify', { parse: parseVerifyInput, resources: [] }],
 ]);
 
@@ -87,6 +89,10 @@ export async function startWorkflow(
 
 /** What goes where, for people. */
 function placesOf(parsed: Start['parsed']): string {
+  const parts = [parsed.shuffle, parsed.visualize].filter((part) => part !== undefined) as Start['parsed'][];
+  if (parsed.dump !== undefined) {
+    return `${JSON.stringify(parsed.dump)} → ${parts.map(({ output }) => JSON.stringify(output)).join(', ')}`;
+  }
   const pairs = (parsed.aligned ?? [parsed]) as readonly Start['parsed'][];
   return pairs
     .map(({ input, activations, output }) => `${JSON.stringify(input ?? activations)} → ${JSON.stringify(output)}`)
@@ -97,8 +103,27 @@ function placesOf(parsed: Start['parsed']): string {
 export function describeStart(type: string, input: unknown): Start {
   const { parse, resources } = checkType(type);
   const parsed = JSON.parse(JSON.stringify(parse(input))) as Record<string, Json>;
-  const identity = Object.fromEntries(Object.entries(parsed).filter(([name]) => !resources.includes(name)));
+  const identity = without(parsed, resources);
   return { workflowId: `${type}-${jsonDigest(identity).slice(0, 16)}`, parsed };
+}
+
+/** @param paths fields to leave out, such as `memory` or `shuffle.memory` */
+function without(input: Start['parsed'], paths: readonly string[], prefix = ''): Record<string, Json> {
+  const kept = Object.entries(input).filter(([name]) => !paths.includes(prefix + name));
+  const isPart = (name: string): boolean => paths.some((path) => path.startsWith(`${prefix}${name}.`));
+  return Object.fromEntries(
+    kept.map(([name, value]) => [
+      name,
+      isPart(name) ? without(value as Start['parsed'], paths, `${prefix}${name}.`) : value,
+    ]),
+  );
+}
+
+/** The value at a path such as `shuffle.memory`. */
+function at(input: unknown, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], input);
 }
 
 function checkType(type: string): WorkflowType {
@@ -133,7 +158,7 @@ function sayJoined(
   say(`${workflowId} is running already: joined it.`);
   const shown = (value: unknown): string => (value === undefined ? 'not set' : JSON.stringify(value));
   for (const field of resources) {
-    const [there, here] = [shown(running[field]), shown(wanted[field])];
+    const [there, here] = [shown(at(running, field)), shown(at(wanted, field))];
     if (there !== here) say(`  ${field} is ${there} there, and ${here} here: what runs already keeps its own.`);
   }
 }
@@ -160,11 +185,9 @@ export function reported(error: WorkflowFailedError): Error {
   let cause: unknown = error.cause;
   while (cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) cause = cause.cause;
   if (!(cause instanceof ApplicationFailure)) {
-    return new ReportedFailure(
-      { code: 'WorkflowFailed' },
-      false,
-      cause instanceof Error ? cause.message : error.message,
-    );
+    const reason = cause instanceof Error ? cause.message : error.message;
+    const next = 'Start it again with the same input: it does only what is missing.';
+    return new ReportedFailure({ code: 'WorkflowFailed' }, false, `The workflow was ended: ${reason}. ${next}`);
   }
   const [details] = (cause.details ?? []) as [Record<string, unknown>?];
   const { refused, ...fields } = details ?? {};

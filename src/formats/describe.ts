@@ -64,8 +64,16 @@ export async function describe(store: ObjectStore, place: Prefix, options: Descr
   return { dataset, ignored, misordered: misorderedShards(shards) };
 }
 
+/** What people should know of shards whose names count another way than their rows. */
+export function orderWarning([before, after]: readonly [string, string]): string {
+  return (
+    `Rows follow the byte order of the keys: ${before} comes before ${after}. Where that is not the order of the text, or ` +
+    'of another dataset of the same rows, write the numbers with leading zeros.'
+  );
+}
+
 /** Rows follow the byte order of keys, and numbers without leading zeros do not. */
-function misorderedShards(shards: readonly Shard[]): [string, string] | undefined {
+export function misorderedShards(shards: readonly Shard[]): [string, string] | undefined {
   for (const [index, { key }] of shards.entries()) {
     const before = shards[index - 1]?.key ?? key;
     if (before.replace(/\d+/g, '#') !== key.replace(/\d+/g, '#')) continue;

@@ -39,6 +39,12 @@ function checkOutputs(members: readonly { output?: string | undefined }[], conte
 
 const shuffleSchema = z.strictObject({ input: datasetUris, output: prefixUri, ...options, aligned: otherForm });
 
+/** Those fields of an input that a pipeline's dump leaves open. */
+export const shuffleOfDump = shuffleSchema.extend({
+  input: z.undefined('leave it out: it is the dump').optional(),
+  aligned: z.undefined('a pipeline has one dump: start the workflow shuffle instead').optional(),
+});
+
 const alignedSchema = z.strictObject({
   aligned: z
     .array(z.strictObject({ input: datasetUris, output: prefixUri }, alignedList), alignedList)

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { searchAttributes } from '../searchAttributes.js';
 import { loopback } from './ports.js';
 import type { ServerOptions } from './server.js';
 
@@ -15,9 +16,6 @@ export interface TemporalServerOptions {
 }
 
 export const temporalNamespace = 'default';
-
-/** The search attributes that riffle's workflows set. */
-const searchAttributes = { RiffleStage: 'Keyword', RiffleFailedTasks: 'Int' };
 
 /** WAL with NORMAL keeps all that was committed when the process dies; only a power cut may lose the last moment. */
 const pragmas = { journal_mode: 'WAL', synchronous: 'NORMAL' };

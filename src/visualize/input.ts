@@ -74,6 +74,11 @@ const schema = z.strictObject({
   onFailure: z.enum(['fail', 'wait'], 'expected "fail" or "wait"').default('fail'),
 });
 
+/** Those fields of an input that a pipeline's dump leaves open. */
+export const visualizeOfDump = schema.extend({
+  activations: z.undefined('leave it out: they are the dump').optional(),
+});
+
 /** Input of the workflow `visualize`, checked and with its defaults; docs/formats.md describes the fields. */
 export type VisualizeInput = z.output<typeof schema>;
 

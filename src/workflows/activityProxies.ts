@@ -19,10 +19,24 @@ export function working(heartbeatTimeout: number): typeof quick {
 }
 
 /**
+ * Activities that look for something until it is there. Temporal repeats them: the history does not grow, and the web UI
+ * shows what is looked for.
+ * @param hours after which they fail
+ */
+export function waiting(hours: number): typeof quick {
+  return proxyActivities<Activities>({
+    startToCloseTimeout: '1 minute',
+    scheduleToCloseTimeout: Math.ceil(hours * 3_600_000),
+    retry: { initialInterval: '2s', backoffCoefficient: 1.5, maximumInterval: '1 minute' },
+  });
+}
+
+/**
  * Slots of the workers that poll now. A local activity: asked for often, it must neither wait for a slot nor take one
  * from the data.
  */
 export const { countSlots } = proxyLocalActivities<Activities>({
   startToCloseTimeout: '5 seconds',
   retry: { maximumAttempts: 1 },
+  summary: 'count the slots of the workers',
 });

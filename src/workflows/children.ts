@@ -50,7 +50,7 @@ export async function startHolder<T extends Workflow>(
 ): Promise<ChildWorkflowHandle<T>> {
   const lock = options.workflowId;
   return startWhenFree(type, options, async (waited) => {
-    const holder = await quick.findHolder(lock);
+    const holder = await quick.findHolder.executeWithOptions({ summary: 'who works on this output?' }, [lock]);
     if (!holder?.open && waited < patience) return;
     const name = holder?.workflowId ?? lock;
     throw failure(

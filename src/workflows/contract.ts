@@ -100,6 +100,36 @@ export interface DatasetTurn {
   readonly datasets: number;
 }
 
+/** A part of a pipeline: a workflow that people could have started by itself. */
+export type PartName = 'shuffle' | 'visualize';
+
+/** Given to a workflow that a pipeline starts: it is steered from there, and tells its progress. */
+export interface PartOf {
+  /** Workflow id of the pipeline. */
+  readonly pipeline: string;
+  readonly part: PartName;
+  /** Tasks at once, at first. */
+  readonly parallelism: number;
+}
+
+/** What people read of a run, as lines of Markdown. */
+export interface RunDetails {
+  /** Row of a table: the current stage. */
+  readonly current: string;
+  /** Rows of the stages before it, the last one first. */
+  readonly finished: readonly string[];
+  /** Which tasks have failed, why, and what to do. */
+  readonly failures: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Sent by a part to its pipeline. */
+export interface PartReport {
+  readonly part: PartName;
+  readonly progress: Progress;
+  readonly details: RunDetails;
+}
+
 /** What the query `progress` answers. `dataset` and `datasets` are there only where there are several. */
 export interface Progress extends Partial<DatasetTurn> {
   readonly stage: string;
@@ -112,6 +142,8 @@ export interface Progress extends Partial<DatasetTurn> {
   readonly bytesPerSecond: number;
   /** Null while it cannot be told. */
   readonly etaSeconds: number | null;
+  /** Only of a pipeline, whose other fields are the sums of these. */
+  readonly parts?: Readonly<Partial<Record<PartName, Progress>>>;
 }
 
 /** Sent to the root workflow when a run enters a stage. */

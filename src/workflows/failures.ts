@@ -22,22 +22,26 @@ export function codeAndMessage(error: unknown): { code: string; message: string 
 export function unwrapped(error: unknown): unknown {
   const inner = innermost(error);
   if (!inner) return error;
-  return ApplicationFailure.create({
-    message: inner.message,
-    type: inner.type ?? 'Error',
+  const { message, type, details, stack } = inner;
+  const bare = ApplicationFailure.create({
+    message,
+    type: type ?? 'Error',
     nonRetryable: true,
-    details: [...(inner.details ?? [])],
+    details: details ?? [],
   });
+  return withStack(bare, type === 'Unexpected' ? stack : undefined);
+}
+
+/** Where workflow code raised a failure helps nobody, and the CLI and the web UI show it below every message. */
+function withStack(error: ApplicationFailure, stack = ''): ApplicationFailure {
+  error.stack = stack;
+  return error;
 }
 
 /** A failure with a stable code, as activities raise them. */
 export function failure(code: string, message: string, fields: Record<string, unknown> = {}): ApplicationFailure {
-  return ApplicationFailure.create({
-    message,
-    type: code,
-    nonRetryable: true,
-    details: [{ ...fields, code, message }],
-  });
+  const details = [{ ...fields, code, message }];
+  return withStack(ApplicationFailure.create({ message, type: code, nonRetryable: true, details }));
 }
 
 /** Runs a root workflow's body; what it throws reaches people without Temporal's wrappers. */

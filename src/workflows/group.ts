@@ -153,5 +153,9 @@ async function fold(
 /** How tasks of a kind are forgotten, so that a new start does them again; undefined where it does so anyway. */
 function forgetting(activity: TaskActivity, activities: ReturnType<typeof working>): Forget | undefined {
   const keeper = keepers[activity];
-  return keeper && ((scope, pass, tasks) => activities[keeper.forget](scope as never, pass, tasks));
+  const summary = 'forget damaged tasks';
+  return (
+    keeper &&
+    ((scope, pass, tasks) => activities[keeper.forget].executeWithOptions({ summary }, [scope as never, pass, tasks]))
+  );
 }

@@ -7,14 +7,18 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import type { GroupReport, OnFailure, Progress, StageReport, Timing } from './contract.js';
+import type { GroupReport, OnFailure, PartOf, Progress, RunDetails, StageReport, Timing } from './contract.js';
+import { PartReporter } from './parts.js';
 
 export const progressQuery = defineQuery<Progress>('progress');
 export const stageReport = defineSignal<[StageReport]>('stage');
 export const groupReport = defineSignal<[GroupReport]>('group');
 
-const stageKey = defineSearchAttributeKey('RiffleStage', 'KEYWORD');
-const failedKey = defineSearchAttributeKey('RiffleFailedTasks', 'INT');
+export const stageKey = defineSearchAttributeKey('RiffleStage', 'KEYWORD');
+export const failedKey = defineSearchAttributeKey('RiffleFailedTasks', 'INT');
+
+/** Head of a table of progress. */
+export const tableHead = ['stage', 'tasks done', 'running', 'failed', 'bytes', 'rate', 'time'];
 
 /** Failed tasks that are named to people. */
 const shownFailures = 5;
@@ -30,8 +34,11 @@ export class ProgressBoard {
   private readonly warnings: string[] = [];
   private timing: Timing | undefined;
   private onFailure: OnFailure = 'fail';
+  private readonly pipeline: PartReporter | undefined;
 
-  constructor() {
+  /** @param partOf the pipeline that is told, too */
+  constructor(partOf?: PartOf) {
+    this.pipeline = partOf && new PartReporter(partOf);
     setHandler(progressQuery, () => this.progress(), {
       description: 'Stage, pass, tasks done / running / failed / total, bytes, bytes per second, seconds left.',
     });
@@ -111,12 +118,17 @@ export class ProgressBoard {
       this.shownFailed = tasks.failed;
       upsertSearchAttributes([{ key: failedKey, value: tasks.failed }]);
     }
-    const { etaSeconds } = this.progress();
-    const head =
-      '| stage | tasks done | running | failed | bytes | rate | time |\n| --- | --- | --- | --- | --- | --- | --- |';
-    // The current stage comes first: the web UI shows the first lines only.
-    const current = this.row(etaSeconds === null ? '' : `about ${etaSeconds} s left`);
-    setCurrentDetails([head, current, ...this.finishedStages, ...this.failures(), ...this.warnings].join('\n'));
+    const progress = this.progress();
+    const { etaSeconds } = progress;
+    const details: RunDetails = {
+      current: this.row(etaSeconds === null ? '' : `about ${etaSeconds} s left`),
+      finished: this.finishedStages,
+      failures: this.failures(),
+      warnings: this.warnings,
+    };
+    const { current, finished, failures, warnings } = details;
+    setCurrentDetails(detailsText(tableHead, [current], failures, finished, warnings));
+    this.pipeline?.tell(progress, details);
   }
 
   /** Which tasks have failed, why, and what to do, for people. */
@@ -146,14 +158,35 @@ export class ProgressBoard {
     const cells = [
       stageName(this.stage),
       tasks.total > 0 ? `${tasks.done} of ${tasks.total}` : '',
-      tasks.total > 0 ? tasks.running : '',
-      tasks.total > 0 ? tasks.failed : '',
+      // Until a group has told, nobody knows.
+      this.groups.size > 0 ? tasks.running : '',
+      this.groups.size > 0 ? tasks.failed : '',
       bytes.total > 0 ? `${mebibytes(bytes.done)} of ${mebibytes(bytes.total)} MiB` : '',
       bytesPerSecond > 0 ? `${mebibytes(bytesPerSecond)} MiB/s` : '',
       time,
     ];
     return `| ${cells.join(' | ')} |`;
   }
+}
+
+/**
+ * Current details of a workflow. What is going on and what has failed come first: the web UI shows the first lines only.
+ * @param current, finished rows of tables
+ */
+export function detailsText(
+  head: readonly string[],
+  current: readonly string[],
+  failures: readonly string[],
+  finished: readonly string[],
+  notes: readonly string[],
+): string {
+  const table = (rows: readonly string[]): string[] => [
+    `| ${head.join(' | ')} |`,
+    `|${' --- |'.repeat(head.length)}`,
+    ...rows,
+  ];
+  const earlier = finished.length > 0 ? ['', ...table(finished)] : [];
+  return [...table(current), ...failures, ...earlier, ...notes].join('\n');
 }
 
 function stageName({ stage, pass, passes, dataset, datasets }: StageReport): string {

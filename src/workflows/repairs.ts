@@ -59,6 +59,11 @@ export class Repairs {
   }
 }
 
+/** Summary of a task that is done again because of what a step after all passes found. */
+export function againSummary({ pass, task }: TaskCall): string {
+  return `pass ${pass}: task ${task} (again)`;
+}
+
 function tooDamaged(error: unknown): Error {
   const { code, message } = codeAndMessage(error);
   return failure(

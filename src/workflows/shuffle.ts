@@ -5,13 +5,14 @@ import type { AlignedResult, ShuffleResult } from '../shuffle/commit.js';
 import type { ShuffleInput } from '../shuffle/input.js';
 import { countSlots, quick, working } from './activityProxies.js';
 import { inTurn, ownTurn } from './aligned.js';
-import type { DatasetTurn, StageReport, Timing, Totals } from './contract.js';
+import type { DatasetTurn, PartOf, StageReport, Timing, Totals } from './contract.js';
 import { startHolder } from './children.js';
 import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
 import { sumTotals } from './group.js';
+import { asPart } from './parts.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
-import { Repairs } from './repairs.js';
+import { againSummary, Repairs } from './repairs.js';
 import { RootSteering, Steering } from './steering.js';
 
 /** Temporal keeps 400 bytes of a summary. */
@@ -21,11 +22,17 @@ const summaryLength = 120;
  * Shuffles a dataset: input and result are described in docs/formats.md. The work is done by a child whose id belongs
  * to the output, so that two shuffles never work on one output.
  */
-export async function shuffle(input: unknown): Promise<ShuffleResult | AlignedResult> {
-  const board = new ProgressBoard();
-  const root = new RootSteering(() => board.requeue());
+export async function shuffle(input: unknown, given?: PartOf): Promise<ShuffleResult | AlignedResult> {
+  const partOf = asPart(given);
+  const board = new ProgressBoard(partOf);
+  const root = new RootSteering(() => board.requeue(), partOf);
   return asRoot(async () => {
-    const { input: parsed, locks, timing, ...admission } = await quick.admitShuffle(input);
+    const {
+      input: parsed,
+      locks,
+      timing,
+      ...admission
+    } = await quick.admitShuffle.executeWithOptions({ summary: 'check the input' }, [input]);
     board.use(timing, parsed.onFailure);
     const hold = (
       index: number,
@@ -44,7 +51,10 @@ export async function shuffle(input: unknown): Promise<ShuffleResult | AlignedRe
       result = await steering.run((parallelism) => hold(0, parsed, { parallelism }));
     } else {
       board.enter({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
-      const { rows, shuffles } = await working(timing.heartbeatTimeout).alignShuffles(parsed);
+      const { rows, shuffles } = await working(timing.heartbeatTimeout).alignShuffles.executeWithOptions(
+        { summary: 'check all datasets and outputs' },
+        [parsed],
+      );
       const datasets = shuffles.length;
       const aligned = await inTurn(steering, datasets, (index) =>
         hold(index, shuffles[index]!, { parallelism: 0, turn: { dataset: index + 1, datasets }, rows }),
@@ -128,8 +138,9 @@ export async function shuffleRun({
   await tell({ stage: 'commit', pass: 0, passes: 0, tasks: 0, bytes: 0 });
   const repairs = new Repairs(
     agenda.run,
-    (call) => activities.runShuffleTask(call as never),
-    (_, pass, tasks) => activities.forgetShuffleTasks(agenda.run, pass, tasks),
+    (call) => activities.runShuffleTask.executeWithOptions({ summary: againSummary(call) }, [call as never]),
+    (_, pass, tasks) =>
+      activities.forgetShuffleTasks.executeWithOptions({ summary: 'forget damaged tasks' }, [agenda.run, pass, tasks]),
   );
   const result = await repairs.repairing(() =>
     activities.commitShuffle.executeWithOptions({ summary: 'write dataset.json' }, [agenda.run, agenda.adoptedPlan]),

@@ -1,5 +1,6 @@
 import { ApplicationFailure, condition, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
 import type { ChildWorkflowHandle, Workflow, WorkflowResultType } from '@temporalio/workflow';
+import type { PartOf } from './contract.js';
 
 export const setParallelism = defineUpdate<number, [number]>('setParallelism');
 export const retryFailed = defineUpdate<number>('retryFailed');
@@ -125,13 +126,20 @@ export class RootSteering {
   private wanted: number | undefined;
   private steering: Steering | undefined;
 
-  /** @param requeue called when failed tasks are done again; says how many there are */
-  constructor(requeue: () => number) {
+  /**
+   * @param requeue called when failed tasks are done again; says how many there are
+   * @param partOf the pipeline that decides the parallelism
+   */
+  constructor(
+    private readonly requeue: () => number,
+    partOf?: PartOf,
+  ) {
+    this.wanted = partOf?.parallelism;
+    if (partOf) this.followPipeline();
     setHandler(
       setParallelism,
       async (parallelism) => {
-        this.wanted = parallelism;
-        await this.steering?.change(parallelism);
+        await this.change(parallelism);
         return parallelism;
       },
       {
@@ -146,15 +154,29 @@ export class RootSteering {
         },
       },
     );
-    setHandler(
-      retryFailed,
-      async () => {
-        const failed = requeue();
-        await this.steering?.retry();
-        return failed;
-      },
-      { description: 'Does the tasks that have failed for good again; answers how many there are.' },
-    );
+    setHandler(retryFailed, () => this.retry(), {
+      description: 'Does the tasks that have failed for good again; answers how many there are.',
+    });
+  }
+
+  private async change(parallelism: number): Promise<void> {
+    this.wanted = parallelism;
+    await this.steering?.change(parallelism);
+  }
+
+  private async retry(): Promise<number> {
+    const failed = this.requeue();
+    await this.steering?.retry();
+    return failed;
+  }
+
+  private followPipeline(): void {
+    setHandler(parallelismSignal, (value) => this.change(value), {
+      description: 'Internal: how many tasks may run at once.',
+    });
+    setHandler(retrySignal, async () => void (await this.retry()), {
+      description: 'Internal: do the failed tasks again.',
+    });
   }
 
   /** @param parallelism what the run gets where nobody has asked for another */

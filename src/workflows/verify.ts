@@ -5,7 +5,7 @@ import type { VerifyReference } from './contract.js';
 import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
 import { ProgressBoard } from './progressBoard.js';
-import { Repairs } from './repairs.js';
+import { againSummary, Repairs } from './repairs.js';
 import { RootSteering } from './steering.js';
 
 /** Proves that one dataset is a permutation of another, and tests its order; docs/formats.md describes input and result. */
@@ -13,11 +13,18 @@ export async function verify(input: unknown): Promise<Verdict> {
   const board = new ProgressBoard();
   const root = new RootSteering(() => board.requeue());
   return asRoot(async () => {
-    const { input: places, timing, ...admission } = await quick.admitVerify(input);
+    const {
+      input: places,
+      timing,
+      ...admission
+    } = await quick.admitVerify.executeWithOptions({ summary: 'check the input' }, [input]);
     board.use(timing);
     const activities = working(timing.heartbeatTimeout);
     board.enter({ stage: 'prepare', pass: 0, passes: 0, tasks: 0, bytes: 0 });
-    const { tasks, bytes, datasets } = await activities.prepareVerify(places);
+    const { tasks, bytes, datasets } = await activities.prepareVerify.executeWithOptions(
+      { summary: 'open both datasets' },
+      [places],
+    );
     board.enter({ stage: 'read', pass: 1, passes: 1, tasks, bytes });
     const scope: VerifyReference = { ...places, datasets };
     const steering = root.begin(admission.parallelism);
@@ -37,10 +44,15 @@ export async function verify(input: unknown): Promise<Verdict> {
       }),
     );
     board.enter({ stage: 'judge', pass: 0, passes: 0, tasks: 0, bytes: 0 });
-    const repairs = new Repairs(scope, (call) => activities.runVerifyTask(call as never));
-    const verdict = await repairs.repairing(() => activities.judgeVerify(scope));
-    await activities.cleanUpVerify(scope);
-    board.enter({ stage: 'done', pass: 0, passes: 0, tasks: 0, bytes: 0 });
+    const repairs = new Repairs(scope, (call) =>
+      activities.runVerifyTask.executeWithOptions({ summary: againSummary(call) }, [call as never]),
+    );
+    const verdict = await repairs.repairing(() =>
+      activities.judgeVerify.executeWithOptions({ summary: 'compare, and test the order' }, [scope]),
+    );
+    await activities.cleanUpVerify.executeWithOptions({ summary: 'delete what the tasks found' }, [scope]);
+    // People search for it: a verification that rejects an output completes like others.
+    board.enter({ stage: verdict.ok ? 'done' : 'rejected', pass: 0, passes: 0, tasks: 0, bytes: 0 });
     return verdict;
   });
 }

@@ -4,12 +4,13 @@ import type { VisualizeResult } from '../visualize/commit.js';
 import type { VisualizeInput } from '../visualize/input.js';
 import { countSlots, quick, working } from './activityProxies.js';
 import { startHolder } from './children.js';
-import type { StageReport, Timing, Totals } from './contract.js';
+import type { PartOf, StageReport, Timing, Totals } from './contract.js';
 import { asRoot } from './failures.js';
 import { startPass } from './fanOut.js';
 import { sumTotals } from './group.js';
+import { asPart } from './parts.js';
 import { ProgressBoard, stageReport } from './progressBoard.js';
-import { Repairs } from './repairs.js';
+import { againSummary, Repairs } from './repairs.js';
 import { RootSteering, Steering } from './steering.js';
 
 /** Temporal keeps 400 bytes of a summary. */
@@ -19,11 +20,17 @@ const summaryLength = 120;
  * Makes the pages of an SAE's features from cached activations: input and result are described in docs/formats.md. The
  * work is done by a child whose id belongs to the output, so that two runs never work on one output.
  */
-export async function visualize(input: unknown): Promise<VisualizeResult> {
-  const board = new ProgressBoard();
-  const root = new RootSteering(() => board.requeue());
+export async function visualize(input: unknown, given?: PartOf): Promise<VisualizeResult> {
+  const partOf = asPart(given);
+  const board = new ProgressBoard(partOf);
+  const root = new RootSteering(() => board.requeue(), partOf);
   return asRoot(async () => {
-    const { input: parsed, lock, timing, ...admission } = await quick.admitVisualize(input);
+    const {
+      input: parsed,
+      lock,
+      timing,
+      ...admission
+    } = await quick.admitVisualize.executeWithOptions({ summary: 'check the input' }, [input]);
     board.use(timing, parsed.onFailure);
     const steering = root.begin(admission.parallelism);
     if (parsed.parallelism === undefined) root.follow(countSlots);
@@ -98,8 +105,13 @@ export async function visualizeRun({ input, parallelism, timing, root }: Visuali
   await enter('commit');
   const repairs = new Repairs(
     agenda.run,
-    (call) => activities.runVisualizeTask(call as never),
-    (_, pass, tasks) => activities.forgetVisualizeTasks(agenda.run, pass, tasks),
+    (call) => activities.runVisualizeTask.executeWithOptions({ summary: againSummary(call) }, [call as never]),
+    (_, pass, tasks) =>
+      activities.forgetVisualizeTasks.executeWithOptions({ summary: 'forget damaged tasks' }, [
+        agenda.run,
+        pass,
+        tasks,
+      ]),
   );
   const result = await repairs.repairing(() =>
     activities.commitVisualize.executeWithOptions({ summary: 'write table, search index and run.json' }, [

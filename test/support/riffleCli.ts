@@ -29,7 +29,7 @@ export async function runRiffle(args: readonly string[], options: CliOptions = {
   const main = join(packageFolder(), 'dist', 'src', 'cli', 'main.js');
   const folder = await mkdtemp(join(tmpdir(), 'riffle-cli-'));
   try {
-    return await run(process.execPath, [main, ...args], folder, options);
+    return await runProgram(process.execPath, [main, ...args], folder, options);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -38,14 +38,15 @@ export async function runRiffle(args: readonly string[], options: CliOptions = {
 /** The Temporal CLI, on the shared stack. */
 export async function runTemporal(args: readonly string[]): Promise<CliRun> {
   const { temporal } = await findBinaries();
-  return run(temporal, args, tmpdir(), {});
+  return runProgram(temporal, args, tmpdir());
 }
 
-async function run(
+/** Any program, in a folder, on the shared stack. */
+export async function runProgram(
   program: string,
   args: readonly string[],
   folder: string,
-  { stdin = '', environment, onStderr }: CliOptions,
+  { stdin = '', environment, onStderr }: CliOptions = {},
 ): Promise<CliRun> {
   const stack = await sharedServers();
   const own = Object.entries(process.env).filter(([name]) => !/^(AWS|TEMPORAL|RIFFLE)_/.test(name));
