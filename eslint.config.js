@@ -77,6 +77,32 @@ export default defineConfig(
     },
   },
   {
+    files: ['src/tokens/characters.ts', 'src/errors.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^(node:|@)', message: 'The feature browser imports this file.' }] },
+      ],
+    },
+  },
+  {
+    // The feature browser runs without Node; of riffle's own code it reads runs and shows tokens.
+    files: ['web/**/*.{ts,tsx}'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^node:|/src/(?!pages/|tokens/characters|errors)|^(?!\\.|preact)',
+              message: 'The feature browser runs without Node.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     // Permutations and pages must not depend on the engine: ECMAScript leaves the last bits of these functions open.
     files: ['src/{shuffle,features,visualize}/**/*.ts'],
     rules: {

@@ -1,0 +1,9 @@
+import { render } from 'preact';
+import { App } from './app.js';
+import { listenForShortcuts } from './shortcuts.js';
+import { applyTheme } from './theme.js';
+
+applyTheme();
+listenForShortcuts();
+const place = document.getElementById('app');
+if (place) render(<App />, place);
