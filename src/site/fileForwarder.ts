@@ -32,11 +32,10 @@ export class FileForwarder {
     try {
       return await this.#answer(file, request, response, signal);
     } catch (error) {
-      // The object was replaced since its length and ETag were asked for.
-      if (!(error instanceof ObjectChanged)) throw error;
       this.#heads.delete(file);
-      if (response.headersSent) throw error;
-      return this.#answer(file, request, response, signal);
+      // The object was replaced since its length and ETag were asked for.
+      if (!(error instanceof ObjectChanged) || response.headersSent) throw error;
+      return await this.#answer(file, request, response, signal);
     }
   }
 
@@ -47,7 +46,9 @@ export class FileForwarder {
     signal: AbortSignal,
   ): Promise<boolean> {
     const object = { bucket: this.place.bucket, key: this.place.prefix + file };
-    const head = this.#heads.get(file) ?? (await this.store.head(object, { signal }));
+    // Who asks whether a file has changed wants no answer from memory.
+    const known = headers['if-none-match'] === undefined ? this.#heads.get(file) : undefined;
+    const head = known ?? (await this.store.head(object, { signal }));
     if (head === undefined) return false;
     this.#heads.set(file, head);
     const { bytes, etag } = head;
