@@ -9,7 +9,7 @@ import {
   nearestFeature,
   type Plane,
 } from '../../../web/src/overview/distribution.js';
-import { axisOver, placeOf, placesOf, rangeBetween } from '../../../web/src/overview/logAxis.js';
+import { axisOver, placeOf, placesOf, rangeBetween, ticksOf } from '../../../web/src/overview/logAxis.js';
 import { matchFeatures } from '../../../web/src/overview/matches.js';
 
 const tokens = 100_000;
@@ -22,10 +22,22 @@ const features = fc.array(
 );
 
 describe('plots of the overview', () => {
-  it('have axes of whole decades', () => {
-    assert.deepEqual(axisOver(-3.9, -0.05), { from: -4, to: 0 });
-    assert.deepEqual(axisOver(0, 0), { from: 0, to: 1 });
-    assert.deepEqual(axisOver(-2, 2), { from: -2, to: 2 });
+  it('have axes that end at 1, 2 or 5', () => {
+    const ends = (least: number, most: number): number[] => {
+      const { from, to } = axisOver(Math.log10(least), Math.log10(most));
+      return [10 ** from, 10 ** to].map((end) => Number(end.toPrecision(6)));
+    };
+    assert.deepEqual(ends(0.00013, 0.9), [0.0001, 1]);
+    assert.deepEqual(ends(2.1, 37), [2, 50]);
+    assert.deepEqual(ends(1, 1), [1, 2]);
+    assert.deepEqual(ends(0.5, 0.5), [0.5, 1]);
+    assert.deepEqual(ends(3e-9, 3e-9), [2e-9, 5e-9]);
+  });
+
+  it('have few marks', () => {
+    assert.deepEqual(ticksOf(axisOver(Math.log10(2.1), Math.log10(37))), [2, 5, 10, 20, 50]);
+    assert.deepEqual(ticksOf({ from: -4, to: 0 }), [0.0001, 0.001, 0.01, 0.1, 1]);
+    assert.deepEqual(ticksOf({ from: -9, to: 0 }), [1e-8, 1e-6, 1e-4, 0.01, 1]);
   });
 
   it('count every feature that fires once', () => {

@@ -5,6 +5,22 @@ import { type Filters, writeFilters } from './filters.js';
 import { type Columns, columnsOf, folded, matchFeatures, pickMatches } from './matches.js';
 import { columnOf, placesOfTexts, type Sort, sortFeatures, type TextPlaces, writeSort } from './sort.js';
 
+const tables = new WeakMap<RunStore, FeatureTable>();
+
+/** The table of a run: one for all views. */
+export function tableOf(store: RunStore): FeatureTable {
+  const table = tables.get(store) ?? new FeatureTable(store);
+  tables.set(store, table);
+  return table;
+}
+
+/** Texts of all token ids. */
+export interface TokenTexts {
+  readonly texts: readonly string[];
+  /** The same, folded: texts that differ in case only are equal. */
+  readonly compared: readonly string[];
+}
+
 /** What the table shows: features in their order. */
 export interface Shown {
   readonly features: Uint32Array;
@@ -32,7 +48,7 @@ export interface FeatureRow {
  */
 export class FeatureTable {
   readonly #columns: Partial<Record<ColumnName, ColumnValues>> = {};
-  #tokens: { readonly texts: readonly string[]; readonly compared: readonly string[] } | undefined;
+  #tokens: TokenTexts | undefined;
   #labels: ReadonlyMap<number, string> | undefined;
   #comparedLabels: ReadonlyMap<number, string> | undefined;
   #places: TextPlaces = {};
@@ -49,6 +65,11 @@ export class FeatureTable {
   /** Whether features of the run have labels. */
   get hasLabels(): boolean {
     return this.store.description.table.labels !== null;
+  }
+
+  /** Texts of tokens, as they are and for comparison, once they have been read. */
+  get tokenTexts(): TokenTexts | undefined {
+    return this.#tokens;
   }
 
   /** Makes a column ready. @throws RunDamaged that names its file */
