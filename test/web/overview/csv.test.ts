@@ -1,6 +1,7 @@
 /** CSV of the feature table: readable by RFC 4180, and no cell is a formula. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { parseCsv as parse } from '../support/tableReading.js';
 import { csvRecord } from '../../../web/src/overview/csv.js';
 
 describe('CSV', () => {
@@ -37,21 +38,3 @@ describe('CSV', () => {
     );
   });
 });
-
-/** RFC 4180, section 2. */
-function parse(csv: string): string[][] {
-  const records: string[][] = [];
-  let record: string[] = [];
-  const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/y;
-  while (cell.lastIndex < csv.length) {
-    const at = cell.lastIndex;
-    const match = cell.exec(csv);
-    assert.ok(match, `no cell at ${at} of ${JSON.stringify(csv)}`);
-    record.push(match[1]?.replaceAll('""', '"') ?? match[2]!);
-    if (match[3] === '\r\n') {
-      records.push(record);
-      record = [];
-    }
-  }
-  return records;
-}

@@ -56,7 +56,7 @@ export function DensityHistogram({ logs, axis, present, matches, range, onSelect
           />
         )}
         <span class="plot-note" aria-hidden="true">
-          {grouped(highest)}
+          {grouped(highest)} features
         </span>
       </div>
       <LogTicks axis={axis} format={percent} />

@@ -26,8 +26,9 @@ export function drawScatter(
   const style = getComputedStyle(canvas);
   const few = present.reduce((sum, each) => sum + each, 0) <= mostPoints;
   const draw = few ? drawPoints : drawCells;
-  draw(context, plane, present, size, style.getPropertyValue('--faint'));
-  draw(context, plane, matches, size, style.getPropertyValue('--point'));
+  // A custom property would come as it is written, not as a colour.
+  draw(context, plane, present, size, style.outlineColor);
+  draw(context, plane, matches, size, style.color);
 }
 
 function drawPoints(

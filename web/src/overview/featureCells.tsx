@@ -2,7 +2,7 @@ import type { ComponentChild } from 'preact';
 import { shortestFloat32 } from '../../../src/pages/float32.js';
 import { grouped, percent, short } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
-import { visibleText } from '../text/visibleText.js';
+import { cut, visibleText } from '../text/visibleText.js';
 import { TokenText } from '../tokens/tokenText.js';
 import type { FeatureRow } from './featureTable.js';
 import type { SortKey } from './sort.js';
@@ -71,7 +71,7 @@ function cellOf(row: FeatureRow, key: SortKey): ComponentChild {
       return row.mean === undefined ? unread : <Activation value={row.mean} />;
     case 'token':
       if (row.topToken === undefined) return row.firing === 0 ? none : unread;
-      return row.topToken.text === undefined ? `#${row.topToken.id}` : <TokenText text={row.topToken.text} blanks />;
+      return row.topToken.text === undefined ? `#${row.topToken.id}` : <TopToken text={row.topToken.text} />;
     case 'share':
       if (row.share === undefined) return row.firing === 0 ? none : unread;
       return <Quantity of={shortestFloat32(row.share)} as={percent(shortestFloat32(row.share))} />;
@@ -86,10 +86,23 @@ function Activation({ value }: { readonly value: number }): ComponentChild {
   return <Quantity of={printed} as={short(printed)} />;
 }
 
+/** A line has no room for more. */
+const mostCharacters = 40;
+
+function TopToken({ text }: { readonly text: string }): ComponentChild {
+  const { shown, left } = cut(text, mostCharacters);
+  return (
+    <>
+      <TokenText text={shown} blanks />
+      {left > 0 && <span class="muted"> +{left}</span>}
+    </>
+  );
+}
+
 function StateName({ state }: { readonly state: string }): ComponentChild {
   const [name = '', reason] = state.split(': ');
   return (
-    <span class={`state ${name}`} title={reason}>
+    <span class={`row-state ${name}`} title={reason}>
       {name}
       {reason && <span class="unseen">: {reason}</span>}
     </span>

@@ -22,6 +22,9 @@ interface Properties {
 /** Milliseconds without scrolling after which the scroll bar is brought to where the rows are. */
 const restMilliseconds = 150;
 
+/** Pixels of the frame above and below, and room for a scroll bar. */
+const borders = 18;
+
 /** Where people were in the tables that they left, by address. */
 const leftAt = new Map<string, { readonly top: number; readonly active: number }>();
 
@@ -105,6 +108,7 @@ export function FeatureRows({ table, columns, features, sort, onSort, address }:
     <div
       class="rows"
       ref={scroller}
+      style={{ maxHeight: `${(features.length + 1) * rowHeight + borders}px` }}
       tabIndex={-1}
       onScroll={({ currentTarget }) => {
         scroll.follow(currentTarget.scrollTop);
@@ -177,9 +181,11 @@ function HeaderCell({ column: { key, title, meaning, isNumber }, sort, onSort }:
         onClick={() => onSort({ key, direction: sorted ? other : firstDirection(key) })}
       >
         {title}
-        <span class="arrow" aria-hidden="true">
-          {sorted ? (sort.direction === 'ascending' ? '↑' : '↓') : ''}
-        </span>
+        {sorted && (
+          <span class="arrow" aria-hidden="true">
+            {sort.direction === 'ascending' ? '↑' : '↓'}
+          </span>
+        )}
       </button>
     </th>
   );

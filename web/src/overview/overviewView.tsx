@@ -92,14 +92,21 @@ export function OverviewView({ store, route: { query } }: Properties): Component
         <p role="status">
           {shown ? countText(shown.features.length, counts.count, filters) : 'Reading the feature table…'}
         </p>
-        {shown && shown.features.length > 0 && (
-          <span class="ways">
-            <a class="button" href={listLink([...shown.features.subarray(0, listed)].join(','))}>
-              {shown.features.length > listed ? `First ${listed} as a list` : 'As a list'}
-            </a>
-            <DownloadButton table={table} features={shown.features} hasAll={failures.length === 0} />
-          </span>
-        )}
+        <span class="ways">
+          {countFilters(filters) > 0 && (
+            <button type="button" onClick={() => setFilters(noFilters)}>
+              Clear filters
+            </button>
+          )}
+          {shown && shown.features.length > 0 && (
+            <>
+              <a class="button" href={listLink([...shown.features.subarray(0, listed)].join(','))}>
+                {shown.features.length > listed ? `First ${listed} as a list` : 'As a list'}
+              </a>
+              <DownloadButton table={table} features={shown.features} hasAll={failures.length === 0} />
+            </>
+          )}
+        </span>
       </div>
       {shown && (
         <FeatureRows
