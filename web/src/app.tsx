@@ -79,7 +79,7 @@ function Shell({ store, offline }: { readonly store: RunStore; readonly offline:
         onHelp={() => setDialog('help')}
       />
       <main id="content" class="page" tabIndex={-1}>
-        <FailureBoundary key={location.hash}>
+        <FailureBoundary key={route.view === 'feature' ? location.hash : route.view}>
           <View route={route} store={store} />
         </FailureBoundary>
       </main>
