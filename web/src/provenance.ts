@@ -55,10 +55,23 @@ export function modelName({ provenance }: RunDescription): string {
   return text(field(field(provenance['sae'], 'metadata'), 'model_name')) ?? '';
 }
 
-/** `examples` of the run's settings: how many of the strongest are shown, and what a group shows at most once. */
-export function exampleSettings({ provenance }: RunDescription): { readonly top: number; readonly distinct: string } {
+/** `examples` of the run's settings, as far as pages are read by them. */
+export interface ExampleSettings {
+  /** Most of the strongest examples. */
+  readonly top: number;
+  /** Most firing tokens in the sample. */
+  readonly sample: number;
+  /** What a group shows one example of: "context", "document" or "none". */
+  readonly distinct: string;
+}
+
+export function exampleSettings({ provenance }: RunDescription): ExampleSettings {
   const examples = field(provenance['settings'], 'examples');
-  return { top: Number(field(examples, 'top') ?? 20), distinct: text(field(examples, 'distinct')) ?? 'none' };
+  return {
+    top: Number(field(examples, 'top') ?? 20),
+    sample: Number(field(examples, 'random') ?? 200),
+    distinct: text(field(examples, 'distinct')) ?? 'none',
+  };
 }
 
 /** The command that prints a feature's page. @param run `s3://…`; empty where it is not known */

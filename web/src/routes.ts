@@ -38,6 +38,11 @@ export function searchLink(query?: URLSearchParams): string {
   return `#/search${withQuery(query)}`;
 }
 
+/** The link to the features that fire on a token. @param id of the token */
+export function tokenSearchLink(id: number): string {
+  return `#/search?token=${id}`;
+}
+
 function withQuery(query: URLSearchParams | undefined): string {
   const text = query?.toString() ?? '';
   return text && `?${text}`;

@@ -1,5 +1,6 @@
 import { Fragment, type ComponentChild } from 'preact';
 import { useState } from 'preact/hooks';
+import { canWorkOffline } from '../offline.js';
 import { singleKeysOn, switchSingleKeys, useShortcutGroups } from '../shortcuts.js';
 import { Dialog } from './dialog.js';
 
@@ -34,6 +35,11 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }): Compo
         <label>
           <input type="checkbox" checked={on} onChange={toggle} /> single keys do something
         </label>
+      </p>
+      <p class="muted">
+        {canWorkOffline()
+          ? 'Pages that were opened once stay readable without the server.'
+          : 'Without the server nothing can be read: browsers keep pages only over HTTPS, and on this machine itself.'}
       </p>
     </Dialog>
   );

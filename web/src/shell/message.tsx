@@ -14,11 +14,10 @@ interface Properties {
 export function Message({ error, onRetry, children }: Properties): ComponentChild {
   const code = error instanceof RiffleError ? error.code : undefined;
   const file = error instanceof RiffleError ? error.fields['file'] : undefined;
-  const text = error instanceof Error ? error.message : String(error);
   return (
     <section class="message" role="alert">
       <h1>{titles[code ?? ''] ?? 'This cannot be shown'}</h1>
-      <p>{visibleText(text)}</p>
+      <p>{visibleText(messageOf(error))}</p>
       {typeof file === 'string' && (
         <p>
           File: <code>{visibleText(file)}</code>
@@ -34,6 +33,11 @@ export function Message({ error, onRetry, children }: Properties): ComponentChil
       </p>
     </section>
   );
+}
+
+/** What an error says, as it can be shown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : JSON.stringify(error);
 }
 
 const titles: Record<string, string> = {

@@ -1,0 +1,71 @@
+import { Fragment, type ComponentChild } from 'preact';
+import { useId } from 'preact/hooks';
+import { featureLink } from '../routes.js';
+import type { RunStore } from '../runStore.js';
+import { percent } from '../text/numbers.js';
+import { Quantity } from '../text/quantity.js';
+import type { ShownGroup } from './exampleGroups.js';
+import { ExampleItem } from './exampleItem.js';
+
+interface Properties {
+  readonly store: RunStore;
+  readonly shown: ShownGroup;
+  readonly feature: number;
+  /** The feature's highest activation. */
+  readonly max: number;
+  /** Row of the example that the address names. */
+  readonly linked: number | undefined;
+  /** Whether spaces are marked. */
+  readonly blanks: boolean;
+}
+
+/** A group of examples under its title. */
+export function GroupSection({ shown, feature, linked, ...shared }: Properties): ComponentChild {
+  const { group, title, examples, references } = shown;
+  const heading = useId();
+  const empty = group.examples.length === 0;
+  return (
+    <section class={`group ${group.name}`} aria-labelledby={heading}>
+      {group.name === 'interval' ? (
+        <h3 id={heading}>
+            <Quantity of={group.from} as={title.split(' to ')[0]!} /> to{' '}
+            <Quantity of={group.to} as={title.split(' to ')[1]!} />
+            <span class="muted share">
+              <Quantity of={group.share} as={percent(group.share)} /> of its firing tokens
+            </span>
+        </h3>
+      ) : (
+        <h2 id={heading}>{title}</h2>
+      )}
+      {empty && <p class="muted">No token fires in this range.</p>}
+      {examples.length > 0 && (
+        <ol class="examples">
+          {examples.map((each) => (
+            <ExampleItem
+              key={each.example.row}
+              shown={each}
+              feature={feature}
+              linked={linked !== undefined && rowsOf(each).includes(linked)}
+              {...shared}
+            />
+          ))}
+        </ol>
+      )}
+      {references.length > 0 && (
+        <p class="references muted">
+          {examples.length > 0 ? 'Also of this group, and shown above: ' : 'Shown above: '}
+          {references.map(({ example, shown: row, name }, n) => (
+            <Fragment key={example.row}>
+              {n > 0 && ', '}
+              <a href={featureLink(feature, row)}>{name}</a>
+            </Fragment>
+          ))}
+        </p>
+      )}
+    </section>
+  );
+}
+
+function rowsOf({ example, alike }: ShownGroup['examples'][number]): number[] {
+  return [example, ...alike].map(({ row }) => row);
+}
