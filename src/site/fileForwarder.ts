@@ -52,9 +52,8 @@ export class FileForwarder {
     if (head === undefined) return false;
     this.#heads.set(file, head);
     const { bytes, etag } = head;
-    // The browser may keep a copy, but must ask each time whether it is still the right one: another run may be served
-    // on the same port tomorrow.
-    const about = { 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache', etag };
+    // What is private does not stay with an address that another program may have tomorrow.
+    const about = { 'accept-ranges': 'bytes', 'cache-control': 'no-store', etag };
 
     if (matchesTag(headers['if-none-match'], etag)) {
       response.writeHead(304, about).end();

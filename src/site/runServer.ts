@@ -53,7 +53,7 @@ export async function serveRun({ store, place, app, port, onFailure }: RunServer
   };
 }
 
-/** The app as it is served for a run. What comes from a private bucket does not outlive the visit: no service worker. */
+/** The app as it is served for a run: without the service worker, since nothing is to be kept (web/src/offline.ts). */
 function appFor(app: App, where: string): App {
   const served = new Map(app);
   served.delete(serviceWorkerFile);

@@ -61,6 +61,7 @@ describe('riffle browse', function () {
       assert.deepEqual(await bytesOf(whole), content);
       assert.equal(whole.headers.get('content-type'), 'application/octet-stream');
       assert.equal(whole.headers.get('accept-ranges'), 'bytes');
+      assert.equal(whole.headers.get('cache-control'), 'no-store');
       assert.equal((await get('run.json')).headers.get('content-type'), 'application/json');
       const head = await get(pack, { range: 'bytes=0-1' }, 'HEAD');
       assert.equal(head.status, 200);
@@ -317,7 +318,15 @@ describe('riffle browse', function () {
       for (const host of ['127.0.0.1', '127.0.0.1:1', 'localhost:9000', 'LOCALHOST']) {
         assert.match(await ask('/run.json', `Host: ${host}`), /^HTTP\/1\.1 200 /, host);
       }
-      for (const host of ['evil.test', 'localhost.evil.test', '127.0.0.1.evil.test', 'evil.test:80', '[::1]', '', '@']) {
+      for (const host of [
+        'evil.test',
+        'localhost.evil.test',
+        '127.0.0.1.evil.test',
+        'evil.test:80',
+        '[::1]',
+        '',
+        '@',
+      ]) {
         assert.match(await ask('/run.json', `Host: ${host}`), /^HTTP\/1\.1 40[03] /, host);
       }
       assert.match(await ask('/run.json', 'X: y'), /^HTTP\/1\.1 400 /);
@@ -357,8 +366,15 @@ describe('riffle browse', function () {
       const first = await startBrowse(run);
       try {
         const { port } = new URL(first.url);
-        const error = assertFailed(await runRiffle(['browse', run, '--no-open', '--port', port, '--json']), 2, 'InvalidInput');
-        assert.match(error.message, new RegExp(`^Port ${port} of 127\\.0\\.0\\.1 cannot be had \\(another program uses it\\)`));
+        const error = assertFailed(
+          await runRiffle(['browse', run, '--no-open', '--port', port, '--json']),
+          2,
+          'InvalidInput',
+        );
+        assert.match(
+          error.message,
+          new RegExp(`^Port ${port} of 127\\.0\\.0\\.1 cannot be had \\(another program uses it\\)`),
+        );
         await first.end('SIGTERM');
         const second = await startBrowse(run, ['--port', port]);
         assert.equal(second.url, first.url);
