@@ -97,8 +97,8 @@ class RunSite {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
-    const { method, headers, url = '' } = request;
-    if (!namesThisMachine(headers.host)) {
+    const { method, headersDistinct, url = '' } = request;
+    if (!namesThisMachine(headersDistinct.host)) {
       return refuse(response, 403, `This server answers to ${loopback} and localhost only.`);
     }
     if (method !== 'GET' && method !== 'HEAD') {
@@ -129,14 +129,15 @@ class RunSite {
  * Whether a request means this server by a name of this machine. A page of another site that had its own name point
  * here (DNS rebinding) would be taken for this server's by the browser. The port is left open: ssh may forward another.
  */
-function namesThisMachine(host: string | undefined): boolean {
-  return /^(?:127\.0\.0\.1|localhost)(?::\d+)?$/i.test(host ?? '');
+function namesThisMachine(hosts: readonly string[] = []): boolean {
+  const [host = ''] = hosts;
+  return hosts.length === 1 && /^(?:127\.0\.0\.1|localhost)(?::\d+)?$/i.test(host);
 }
 
 /** What a request's target names, as it was sent: names are looked up as they are, so there is nothing to decode. */
 function nameOf(target: string): string {
-  const [path = ''] = target.split('?', 1);
-  return path === '/' ? indexFile : path.replace(/^\//, '');
+  const [, name = ''] = /^\/([^?]*)/.exec(target) ?? ['', '?'];
+  return name || indexFile;
 }
 
 function sendAppFile(
