@@ -13,6 +13,8 @@ interface Properties {
   readonly columns: readonly TableColumn[];
   /** Features in the order of their rows. */
   readonly features: Uint32Array;
+  /** Whether others are about to come in their place. */
+  readonly busy: boolean;
   readonly sort: Sort;
   readonly onSort: (sort: Sort) => void;
   /** The address, under which the place in the table is remembered. */
@@ -29,7 +31,7 @@ const borders = 18;
 const leftAt = new Map<string, { readonly top: number; readonly active: number }>();
 
 /** The table: as many rows as are seen are in the page, whatever their number. */
-export function FeatureRows({ table, columns, features, sort, onSort, address }: Properties): ComponentChild {
+export function FeatureRows({ table, columns, features, busy, sort, onSort, address }: Properties): ComponentChild {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useSize(scroller);
   const rowHeight = useRowHeight();
@@ -126,7 +128,7 @@ export function FeatureRows({ table, columns, features, sort, onSort, address }:
     >
       <div class="rows-height" style={{ height: `${scroll.height + rowHeight}px` }}>
         <div class="rows-window" style={{ height: `${Math.min(size.height, scroll.height + rowHeight)}px` }}>
-          <table aria-rowcount={features.length + 1} aria-label="Features">
+          <table aria-rowcount={features.length + 1} aria-label="Features" aria-busy={busy}>
             <colgroup>
               {columns.map(({ key }) => (
                 <col key={key} class={`column-${key}`} />
