@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { fetchedRunFiles } from '../../src/pages/fetchedRunFiles.js';
 import { FeatureView } from './feature/featureView.js';
 import { goTo, useRoute } from './navigation.js';
+import { keepRun } from './offline.js';
 import { overviewLink, type Route } from './routes.js';
 import { RunStore } from './runStore.js';
 import { FailureBoundary } from './shell/failureBoundary.js';
@@ -25,11 +26,14 @@ export function App(): ComponentChild {
   const [store, setStore] = useState<RunStore>();
   const [failure, setFailure] = useState<unknown>();
   const [attempt, setAttempt] = useState(0);
+  const [offline, setOffline] = useState(false);
   useEffect(() => {
     setFailure(undefined);
-    RunStore.open(fetchedRunFiles(runUrl), runUrl.replace(/\/$/, '')).then(setStore, setFailure);
+    keepRun(fetchedRunFiles(runUrl), runUrl, setOffline)
+      .then((files) => RunStore.open(files, runUrl.replace(/\/$/, '')))
+      .then(setStore, setFailure);
   }, [attempt]);
-  if (store) return <Shell store={store} />;
+  if (store) return <Shell store={store} offline={offline} />;
   return (
     <main class="page">
       {failure === undefined ? (
@@ -41,7 +45,7 @@ export function App(): ComponentChild {
   );
 }
 
-function Shell({ store }: { readonly store: RunStore }): ComponentChild {
+function Shell({ store, offline }: { readonly store: RunStore; readonly offline: boolean }): ComponentChild {
   const route = useRoute();
   const [dialog, setDialog] = useState<'help' | 'provenance'>();
   const close = (): void => setDialog(undefined);
@@ -70,6 +74,7 @@ function Shell({ store }: { readonly store: RunStore }): ComponentChild {
       <Header
         store={store}
         route={route}
+        offline={offline}
         onProvenance={() => setDialog('provenance')}
         onHelp={() => setDialog('help')}
       />

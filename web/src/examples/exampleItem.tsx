@@ -5,7 +5,7 @@ import { featureLink } from '../routes.js';
 import type { RunStore } from '../runStore.js';
 import { CopyButton } from '../shell/copyButton.js';
 import { messageOf } from '../shell/message.js';
-import { grouped, short } from '../text/numbers.js';
+import { aligned, grouped, short } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
 import { visibleText } from '../text/visibleText.js';
 import type { ShownExample } from './exampleGroups.js';
@@ -43,7 +43,7 @@ export function ExampleItem({ store, shown, feature, max, linked, blanks }: Prop
   return (
     <li ref={item} id={`example-${example.row}`} class={`example${open ? ' open' : ''}${linked ? ' linked' : ''}`}>
       <span class="activation">
-        <Quantity of={example.activation} as={short(example.activation)} />
+        <Quantity of={example.activation} as={aligned(example.activation, max)} />
       </span>
       <ExampleText
         tokens={tokens}
@@ -56,7 +56,7 @@ export function ExampleItem({ store, shown, feature, max, linked, blanks }: Prop
       />
       <span class="where muted">
         {alike.length > 0 && <span class="alike">×{grouped(alike.length + 1)} here</span>}
-        {place(example)}
+        <span title={placeInFull(example)}>{place(example)}</span>
       </span>
       <button
         type="button"

@@ -26,19 +26,17 @@ export function GroupSection({ shown, feature, linked, ...shared }: Properties):
   const empty = group.examples.length === 0;
   return (
     <section class={`group ${group.name}`} aria-labelledby={heading}>
-      <h3 id={heading}>
-        {group.name === 'interval' ? (
-          <>
+      {group.name === 'interval' ? (
+        <h3 id={heading}>
             <Quantity of={group.from} as={title.split(' to ')[0]!} /> to{' '}
             <Quantity of={group.to} as={title.split(' to ')[1]!} />
             <span class="muted share">
               <Quantity of={group.share} as={percent(group.share)} /> of its firing tokens
             </span>
-          </>
-        ) : (
-          title
-        )}
-      </h3>
+        </h3>
+      ) : (
+        <h2 id={heading}>{title}</h2>
+      )}
       {empty && <p class="muted">No token fires in this range.</p>}
       {examples.length > 0 && (
         <ol class="examples">

@@ -58,9 +58,14 @@ export function FeatureView({ store, route }: Properties): ComponentChild {
   return (
     <article class={`feature ${page.state}`} key={feature}>
       <FeatureHeader page={page} before={before} after={after} />
-      <div class="facts-beside">
+      <div class="facts first">
         <TopTokens page={page} sample={sample} />
         <LogitEffects logits={page.logits} />
+      </div>
+      {page.groups.length > 0 && (
+        <FeatureExamples store={store} page={page} linked={example === null ? undefined : Number(example)} />
+      )}
+      <div class="facts more">
         {page.histogram && (
           <BarChart
             title="Activations"
@@ -81,9 +86,6 @@ export function FeatureView({ store, route }: Properties): ComponentChild {
         )}
         <Neighbours store={store} neighbours={page.neighbours} />
       </div>
-      {page.groups.length > 0 && (
-        <FeatureExamples store={store} page={page} linked={example === null ? undefined : Number(example)} />
-      )}
     </article>
   );
 }

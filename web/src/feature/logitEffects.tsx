@@ -1,6 +1,7 @@
 import type { ComponentChild } from 'preact';
 import type { FeaturePage, LogitEffect } from '../../../src/pages/page.js';
 import { tokenSearchLink } from '../routes.js';
+import { signed } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
 import { TokenText } from '../tokens/tokenText.js';
 
@@ -43,7 +44,7 @@ function Effects({ title, kind, effects }: EffectsProperties): ComponentChild {
             <a href={tokenSearchLink(id)} title={`Token ${id}: features that fire on it`}>
               <TokenText text={token} blanks />
             </a>
-            <Quantity of={value} as={value.toFixed(2)} />
+            <Quantity of={value} as={signed(value)} />
           </li>
         ))}
       </ol>

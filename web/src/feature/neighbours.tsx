@@ -2,6 +2,7 @@ import type { ComponentChild } from 'preact';
 import type { FeaturePage } from '../../../src/pages/page.js';
 import { featureLink } from '../routes.js';
 import type { RunStore } from '../runStore.js';
+import { signed } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
 
 interface Properties {
@@ -26,7 +27,7 @@ export function Neighbours({ store, neighbours }: Properties): ComponentChild {
               <span title="not in this run">{feature}</span>
             )}{' '}
             <span class="muted">
-              <Quantity of={cosine} as={cosine.toFixed(2)} />
+              <Quantity of={cosine} as={signed(cosine)} />
             </span>
           </li>
         ))}

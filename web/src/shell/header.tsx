@@ -9,16 +9,18 @@ import { useTheme } from '../theme.js';
 interface Properties {
   readonly store: RunStore;
   readonly route: Route;
+  /** Whether what is shown was kept by this browser, because the server cannot be reached. */
+  readonly offline: boolean;
   readonly onProvenance: () => void;
   readonly onHelp: () => void;
 }
 
 /** The line at the top of every view: where one is, ways to go, and what is at hand everywhere. */
-export function Header({ store, route, onProvenance, onHelp }: Properties): ComponentChild {
+export function Header({ store, route, offline, onProvenance, onHelp }: Properties): ComponentChild {
   const [theme, nextTheme] = useTheme();
   const { warnings } = store.description;
   return (
-    <header class="top">
+    <header class="masthead">
       <a class="brand" href={overviewLink()} aria-current={route.view === 'overview' ? 'page' : undefined}>
         riffle
       </a>
@@ -30,6 +32,7 @@ export function Header({ store, route, onProvenance, onHelp }: Properties): Comp
         <Jump highest={store.description.features.of - 1} />
         <SearchField query={route.view === 'search' ? (route.query.get('q') ?? '') : ''} />
       </nav>
+      <span role="status">{offline && <span class="badge">offline: shown as kept</span>}</span>
       <button type="button" class="quiet" onClick={onProvenance}>
         Provenance
         {warnings.length > 0 && (

@@ -5,6 +5,20 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
+/**
+ * Numbers of one column, with as many decimals as give the largest of them four digits: `12.50` below `9.75`.
+ * @param largest of the column
+ */
+export function aligned(value: number, largest: number): string {
+  const decimals = largest > 0 ? 3 - Math.floor(Math.log10(largest)) : 0;
+  return decimals > 8 ? value.toExponential(2) : value.toFixed(Math.max(0, decimals));
+}
+
+/** Two decimals and a real minus sign. */
+export function signed(value: number): string {
+  return value.toFixed(2).replace('-', '−');
+}
+
 /** `25,600` */
 export function grouped(count: number): string {
   return count.toLocaleString('en-US');
