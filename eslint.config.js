@@ -46,7 +46,7 @@ export default defineConfig(
             },
             {
               regex:
-                '^\\.\\./(dump|encoder|features|formats|pages|runs|sae|shuffle|storage|tokens|verify|visualize|stack|cli)/',
+                '^\\.\\./(dump|encoder|features|formats|pages|runs|sae|shuffle|site|storage|tokens|verify|visualize|stack|cli)/',
               allowTypeImports: true,
               message: 'Workflow code may import only types from the domain folders.',
             },
@@ -57,7 +57,7 @@ export default defineConfig(
   },
   {
     // Domain code knows nothing of Temporal.
-    files: ['src/{dump,encoder,features,formats,pages,runs,sae,shuffle,storage,tokens,verify,visualize}/**/*.ts'],
+    files: ['src/{dump,encoder,features,formats,pages,runs,sae,shuffle,site,storage,tokens,verify,visualize}/**/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

@@ -1,9 +1,13 @@
 import type { RunFiles } from '../../src/pages/runFiles.js';
 import { keptRunFiles } from './keptRunFiles.js';
+import { runPlace } from './runPlace.js';
 
-/** Whether this browser can keep the app and what was opened: over HTTPS and on loopback, and where people allow it. */
+/**
+ * Whether this browser can keep the app and what was opened: over HTTPS and on loopback, and where people allow it. Not
+ * what `riffle browse` serves: pages of a private bucket would stay with an address that other programs may have tomorrow.
+ */
 export function canWorkOffline(): boolean {
-  return 'serviceWorker' in navigator && 'caches' in globalThis;
+  return runPlace() === '' && 'serviceWorker' in navigator && 'caches' in globalThis;
 }
 
 /** Has the app itself kept (serviceWorker.ts). A failure changes nothing while the server is there. */

@@ -1,5 +1,3 @@
-import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -48,59 +46,6 @@ export async function serveByPolicy({ bucket, prefix }: Prefix): Promise<WebServ
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
   client.destroy();
   return { url: `${environment.AWS_ENDPOINT_URL_S3}/${bucket}/${prefix}`, close: () => Promise.resolve() };
-}
-
-/** `riffle browse` in a process of its own. */
-export interface BrowseProcess extends WebServer {
-  /** What it printed on stdout so far. */
-  readonly stdout: string;
-  readonly stderr: string;
-  /** Ends it by a signal; resolves to its exit code. */
-  end(signal: NodeJS.Signals): Promise<number | null>;
-}
-
-/** The built `riffle browse RUN --no-open --json` on the shared S3 server. @param environment put on top of the stack's */
-export async function startBrowse(
-  run: string,
-  args: readonly string[] = [],
-  environment: NodeJS.ProcessEnv = {},
-): Promise<BrowseProcess> {
-  const stack = await sharedServers();
-  const main = join(packageFolder(), 'dist', 'src', 'cli', 'main.js');
-  const child = spawn(process.execPath, [main, 'browse', run, '--json', ...args], {
-    env: { PATH: process.env.PATH, ...stack.environment, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-      const [, found] = /"url": "([^"]+)"[^}]*\}\n$/.exec(stdout) ?? [];
-      if (found !== undefined) resolve(found);
-    });
-    void ended.then((code) => {
-      reject(new assert.AssertionError({ message: `riffle browse ended with ${code}: ${stdout}${stderr}` }));
-    });
-  });
-  return {
-    url,
-    get stdout() {
-      return stdout;
-    },
-    get stderr() {
-      return stderr;
-    },
-    end: (signal) => {
-      child.kill(signal);
-      return ended;
-    },
-    close: async () => {
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
 }
 
 async function serve(listener: RequestListener): Promise<WebServer> {

@@ -1,6 +1,7 @@
 import { Fragment, type ComponentChild } from 'preact';
 import { useState } from 'preact/hooks';
 import { canWorkOffline } from '../offline.js';
+import { runPlace } from '../runPlace.js';
 import { singleKeysOn, switchSingleKeys, useShortcutGroups } from '../shortcuts.js';
 import { Dialog } from './dialog.js';
 
@@ -36,11 +37,15 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }): Compo
           <input type="checkbox" checked={on} onChange={toggle} /> single keys do something
         </label>
       </p>
-      <p class="muted">
-        {canWorkOffline()
-          ? 'Pages that were opened once stay readable without the server.'
-          : 'Without the server nothing can be read: browsers keep pages only over HTTPS, and on this machine itself.'}
-      </p>
+      <p class="muted">{offlineHint()}</p>
     </Dialog>
   );
+}
+
+function offlineHint(): string {
+  if (canWorkOffline()) return 'Pages that were opened once stay readable without the server.';
+  const reason = runPlace()
+    ? 'what “riffle browse” serves is not kept in this browser'
+    : 'browsers keep pages only over HTTPS, and on this machine itself';
+  return `Without the server nothing can be read: ${reason}.`;
 }

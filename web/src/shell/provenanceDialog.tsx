@@ -1,6 +1,7 @@
 import { Fragment, type ComponentChild } from 'preact';
 import type { RunDescription } from '../../../src/pages/run.js';
 import { featureCommand, provenanceFacts } from '../provenance.js';
+import { runPlace } from '../runPlace.js';
 import { visibleText } from '../text/visibleText.js';
 import { CopyButton } from './copyButton.js';
 import { Dialog } from './dialog.js';
@@ -14,7 +15,7 @@ interface Properties {
 
 /** Where a run comes from, and what to know before one believes it. */
 export function ProvenanceDialog({ run, feature, onClose }: Properties): ComponentChild {
-  const place = document.querySelector<HTMLMetaElement>('meta[name="riffle-run"]')?.content ?? '';
+  const place = runPlace();
   const command = featureCommand(place, feature);
   return (
     <Dialog title="Where this run comes from" onClose={onClose}>
