@@ -9,7 +9,7 @@ import { sampleRun } from '../support/sampleRun.js';
 import { samplePages } from '../support/samplePages.js';
 import { serveCopy } from '../support/servedCopy.js';
 import type { WebServer } from '../support/servers.js';
-import { countShown, openView, parseCsv, queryOf, shownFeatures } from '../support/tableReading.js';
+import { countShown, openView, parseCsv, queryOf, settle, shownFeatures } from '../support/tableReading.js';
 
 type Values = readonly (number | string)[];
 
@@ -351,7 +351,9 @@ describe('the overview', () => {
     });
   }
 
+  /** Compares the first and the last rows that can be seen. */
   async function checkOrder(page: Page, wanted: readonly number[]): Promise<void> {
+    await settle(page);
     const first = await shownFeatures(page);
     assert.ok(first.length > 0);
     assert.deepEqual(first, wanted.slice(0, first.length));

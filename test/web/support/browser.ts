@@ -117,7 +117,7 @@ class WatchedVisit implements Visit {
   }
 }
 
-async function launch(): Promise<Browser> {
+export async function launch(): Promise<Browser> {
   // Set for playwright-core, which reads it at each launch: requests of service workers count, too.
   process.env.PW_EXPERIMENTAL_SERVICE_WORKER_NETWORK_EVENTS = '1';
   return chromium.launch({

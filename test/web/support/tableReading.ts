@@ -9,6 +9,11 @@ export async function openView(page: Page, url: string, hash: string): Promise<v
   await page.waitForFunction(() => document.querySelector('.rows td .muted')?.textContent !== '·');
 }
 
+/** Waits until the table shows what the address says. */
+export async function settle(page: Page): Promise<void> {
+  await page.locator('.rows table[aria-busy=false]').waitFor();
+}
+
 /** Features in the rows that are in the page, from the top. */
 export function shownFeatures(page: Page): Promise<number[]> {
   return page.locator('.rows tbody th').evaluateAll((cells) => cells.map((cell) => Number(cell.textContent)));

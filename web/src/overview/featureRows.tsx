@@ -13,6 +13,8 @@ interface Properties {
   readonly columns: readonly TableColumn[];
   /** Features in the order of their rows. */
   readonly features: Uint32Array;
+  /** Whether others are about to come in their place. */
+  readonly busy: boolean;
   readonly sort: Sort;
   readonly onSort: (sort: Sort) => void;
   /** The address, under which the place in the table is remembered. */
@@ -25,11 +27,11 @@ const restMilliseconds = 150;
 /** Pixels of the frame above and below, and room for a scroll bar. */
 const borders = 18;
 
-/** Where people were in the tables that they left, by address. */
-const leftAt = new Map<string, { readonly top: number; readonly active: number }>();
+/** Where people were in the table when they left it: whoever comes back goes on there. */
+let left: { readonly address: string; readonly top: number; readonly active: number } | undefined;
 
 /** The table: as many rows as are seen are in the page, whatever their number. */
-export function FeatureRows({ table, columns, features, sort, onSort, address }: Properties): ComponentChild {
+export function FeatureRows({ table, columns, features, busy, sort, onSort, address }: Properties): ComponentChild {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useSize(scroller);
   const rowHeight = useRowHeight();
@@ -38,9 +40,13 @@ export function FeatureRows({ table, columns, features, sort, onSort, address }:
     () => new VirtualScroll(features.length, rowHeight, viewHeight),
     [features, rowHeight, viewHeight],
   );
-  const [top, setTop] = useState(0);
+  const [start] = useState(() => (left?.address === address ? left : { top: 0, active: 0 }));
+  const [top, setTop] = useState(start.top);
   /** The row that arrow keys move from. */
-  const [active, setActive] = useState(() => leftAt.get(address)?.active ?? 0);
+  const [active, setActive] = useState(start.active);
+  const latest = useRef({ address, top, active });
+  latest.current = { address, top, active };
+  const placed = useRef<Uint32Array>(undefined);
   const rest = useRef<ReturnType<typeof setTimeout>>(undefined);
   const focusRow = useRef(false);
   const focusWasInside = useRef(false);
@@ -49,18 +55,15 @@ export function FeatureRows({ table, columns, features, sort, onSort, address }:
     if (scroller.current) scroller.current.scrollTop = position;
     setTop(scroll.top);
   };
-  // Another order or other rows begin at the top, unless one comes back to them.
+  // Another order or other rows begin at the top; another size of the window changes nothing.
   useLayoutEffect(() => {
-    const before = leftAt.get(address);
-    scroll.reveal(0);
-    if (before) scroll.top = Math.min(before.top, Math.max(0, features.length * rowHeight - viewHeight));
+    const isOther = placed.current !== undefined && placed.current !== features;
+    placed.current = features;
+    scroll.show(isOther ? 0 : latest.current.top);
     moveTo(scroll.settle());
-    setActive(before?.active ?? 0);
+    if (isOther) setActive(0);
   }, [scroll]);
-  useEffect(() => {
-    leftAt.delete(address);
-    return () => void leftAt.set(address, { top: scroll.top, active });
-  }, [address, scroll, active]);
+  useEffect(() => () => void (left = latest.current), []);
   useEffect(() => () => clearTimeout(rest.current), []);
 
   const range = scroll.range;
@@ -88,11 +91,6 @@ export function FeatureRows({ table, columns, features, sort, onSort, address }:
   useShortcuts('Table', [
     { keys: ['j'], does: 'next row', action: () => step(1) },
     { keys: ['k'], does: 'previous row', action: () => step(-1) },
-    {
-      keys: ['Enter'],
-      does: 'open the feature of the row',
-      action: () => (document.activeElement as HTMLElement).click(),
-    },
   ]);
   const page = Math.max(1, Math.floor(viewHeight / rowHeight) - 1);
   const moves: Record<string, () => void> = {
@@ -126,7 +124,7 @@ export function FeatureRows({ table, columns, features, sort, onSort, address }:
     >
       <div class="rows-height" style={{ height: `${scroll.height + rowHeight}px` }}>
         <div class="rows-window" style={{ height: `${Math.min(size.height, scroll.height + rowHeight)}px` }}>
-          <table aria-rowcount={features.length + 1} aria-label="Features">
+          <table aria-rowcount={features.length + 1} aria-label="Features" aria-busy={busy}>
             <colgroup>
               {columns.map(({ key }) => (
                 <col key={key} class={`column-${key}`} />
@@ -139,7 +137,7 @@ export function FeatureRows({ table, columns, features, sort, onSort, address }:
                 ))}
               </tr>
             </thead>
-            <tbody style={{ transform: `translateY(${range.first * rowHeight - top}px)` }}>
+            <tbody style={{ transform: `translateY(${range.first * rowHeight - scroll.top}px)` }}>
               {Array.from(features.subarray(range.first, range.end), (feature, n) => (
                 <tr key={feature} aria-rowindex={range.first + n + 2}>
                   <th scope="row">

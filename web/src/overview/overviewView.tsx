@@ -31,7 +31,7 @@ export function OverviewView({ store, route: { query } }: Properties): Component
   const [sort, filters] = [readSort(query), readFilters(query)];
   const [attempt, setAttempt] = useState(0);
   const { failures, retry } = useTableParts(table);
-  const { shown, failure } = useShown(table, sort, filters, attempt);
+  const { shown, failure, busy } = useShown(table, sort, filters, attempt);
   const columns = useMemo(() => tableColumnsFor(table.hasLabels), [table]);
   const { features: counts } = store.description;
 
@@ -90,7 +90,11 @@ export function OverviewView({ store, route: { query } }: Properties): Component
       <FilterBar filters={filters} onChange={setFilters} counts={counts} hasLabels={table.hasLabels} />
       <div class="shown-line">
         <p role="status">
-          {shown ? countText(shown.features.length, counts.count, filters) : 'Reading the feature table…'}
+          {shown
+            ? countText(shown.features.length, counts.count, filters)
+            : failure === undefined
+              ? 'Reading the feature table…'
+              : 'The table cannot be shown'}
         </p>
         <span class="ways">
           {countFilters(filters) > 0 && (
@@ -113,6 +117,7 @@ export function OverviewView({ store, route: { query } }: Properties): Component
           table={table}
           columns={columns}
           features={shown.features}
+          busy={busy}
           sort={sort}
           onSort={(next) => show(next, filters)}
           address={query.toString()}

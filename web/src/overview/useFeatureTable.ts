@@ -41,21 +41,23 @@ export function useTableParts(table: FeatureTable): TableParts {
 export interface ShownFeatures {
   readonly shown?: Shown | undefined;
   readonly failure?: unknown;
+  /** Whether others are being looked for. */
+  readonly busy: boolean;
 }
 
 /** The features that a sort and filters show. While they are found, those before stay. */
 export function useShown(table: FeatureTable, sort: Sort, filters: Filters, attempt: number): ShownFeatures {
-  const [found, setFound] = useState<ShownFeatures>({});
+  const [found, setFound] = useState<{ query: string; shown?: Shown; failure?: unknown }>();
   const query = writeFilters(filters, writeSort(sort)).toString();
   useEffect(() => {
     let wanted = true;
     table.shown(sort, filters).then(
-      (shown) => wanted && setFound({ shown }),
-      (failure: unknown) => wanted && setFound({ failure }),
+      (shown) => wanted && setFound({ query, shown }),
+      (failure: unknown) => wanted && setFound({ query, failure }),
     );
     return () => {
       wanted = false;
     };
   }, [table, query, attempt]);
-  return found;
+  return { shown: found?.shown, failure: found?.failure, busy: found?.query !== query };
 }

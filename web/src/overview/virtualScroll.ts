@@ -42,6 +42,11 @@ export class VirtualScroll {
     this.#position = position;
   }
 
+  /** Shows what is so many pixels below the first row's top, as far as there are rows. */
+  show(top: number): void {
+    this.top = this.#clamp(top);
+  }
+
   /** Where the scroll bar belongs for what is shown; follow() then changes nothing. */
   settle(): number {
     this.#position = this.#ratio === 0 ? 0 : Math.round(this.top / this.#ratio);
@@ -51,9 +56,8 @@ export class VirtualScroll {
   /** Shows a row whole, with as little movement as possible. @returns the scroll bar's position for it */
   reveal(row: number): number {
     const top = row * this.rowHeight;
-    if (top < this.top) this.top = this.#clamp(top);
-    else if (top + this.rowHeight > this.top + this.viewHeight)
-      this.top = this.#clamp(top + this.rowHeight - this.viewHeight);
+    if (top < this.top) this.show(top);
+    else if (top + this.rowHeight > this.top + this.viewHeight) this.show(top + this.rowHeight - this.viewHeight);
     return this.settle();
   }
 
