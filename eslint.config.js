@@ -46,7 +46,7 @@ export default defineConfig(
             },
             {
               regex:
-                '^\\.\\./(dump|encoder|features|formats|pages|pipeline|runs|sae|shuffle|storage|tokens|verify|visualize|stack|cli)/',
+                '^\\.\\./(dump|encoder|features|formats|pages|pipeline|runs|sae|shuffle|site|storage|tokens|verify|visualize|stack|cli)/',
               allowTypeImports: true,
               message: 'Workflow code may import only types from the domain folders.',
             },
@@ -57,7 +57,9 @@ export default defineConfig(
   },
   {
     // Domain code knows nothing of Temporal.
-    files: ['src/{dump,encoder,features,formats,pages,pipeline,runs,sae,shuffle,storage,tokens,verify,visualize}/**/*.ts'],
+    files: [
+      'src/{dump,encoder,features,formats,pages,pipeline,runs,sae,shuffle,site,storage,tokens,verify,visualize}/**/*.ts',
+    ],
     rules: {
       'no-restricted-imports': [
         'error',
@@ -73,6 +75,32 @@ export default defineConfig(
       'no-restricted-imports': [
         'error',
         { patterns: [{ regex: '^(node:|@|\\.\\./(?!errors))', message: 'The feature browser imports this file.' }] },
+      ],
+    },
+  },
+  {
+    files: ['src/tokens/characters.ts', 'src/errors.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^(node:|@)', message: 'The feature browser imports this file.' }] },
+      ],
+    },
+  },
+  {
+    // The feature browser runs without Node; of riffle's own code it reads runs and shows tokens.
+    files: ['web/**/*.{ts,tsx}'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^node:|/src/(?!pages/|tokens/characters|errors)|^(?!\\.|preact)',
+              message: 'The feature browser runs without Node.',
+            },
+          ],
+        },
       ],
     },
   },

@@ -7,6 +7,7 @@ import { prediction } from './prediction.js';
 import { select } from './select.js';
 import { shares } from './shares.js';
 import { shuffle } from './shuffle.js';
+import { table } from './table.js';
 import { tasks } from './tasks.js';
 import { throttle } from './throttle.js';
 import { visualize } from './visualize.js';
@@ -22,6 +23,7 @@ const benches: Record<string, () => Promise<void>> = {
   select,
   shares,
   shuffle,
+  table,
   tasks,
   throttle,
   visualize,

@@ -249,6 +249,11 @@ export class RunDamaged extends RiffleError {
   override readonly refusal = false;
 }
 
+/** riffle was not built, so there is no feature browser to put into a run or to serve. */
+export class AppMissing extends RiffleError {
+  readonly code = 'AppMissing';
+}
+
 /** The run has no page of this feature. */
 export class FeatureMissing extends RiffleError {
   readonly code = 'FeatureMissing';

@@ -4,9 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { describe } from '../formats/describe.js';
 import { putDirectory } from '../formats/put.js';
 import { writeDataset } from '../formats/writeDataset.js';
+import { StackFailed } from '../errors.js';
+import { runFile } from '../pages/run.js';
 import { RunReader } from '../pages/runReader.js';
 import { storedRunFiles } from '../pages/storedRunFiles.js';
 import type { ShuffleResult } from '../shuffle/commit.js';
+import { indexFile, readApp } from '../site/app.js';
+import { serveRun, type RunServer } from '../site/runServer.js';
 import { startEmbeddedStack } from '../stack/embeddedStack.js';
 import type { EmbeddedStack } from '../stack/embeddedStack.js';
 import { WorkerPool } from '../stack/workerPool.js';
@@ -52,12 +56,15 @@ export async function demo({ keep }: { readonly keep: boolean }): Promise<number
       await uploadSample(stack);
       const shuffled = await showShuffle(stack);
       const visualized = await showVisualize(stack);
-      say(
-        `\nTemporal web UI: ${stack.uiUrl}${keep ? '' : ' (closed now; npm run demo -- --keep leaves everything up)'}`,
-      );
-      const ok = shuffled && visualized;
-      if (keep) await untilStopped(stop.signal, stack, pool);
-      return ok ? 0 : 1;
+      const browser = await serveFeatures(stack);
+      try {
+        say(`\nTemporal web UI: ${stack.uiUrl}\nFeature browser: ${browser.url}`);
+        if (keep) await untilStopped(stop.signal, stack, pool);
+        else say('Both close now; npm run demo -- --keep leaves everything up.');
+      } finally {
+        await browser.close();
+      }
+      return shuffled && visualized ? 0 : 1;
     } finally {
       await pool.stop();
       await stack.stop();
@@ -124,6 +131,24 @@ async function showVisualize(stack: EmbeddedStack): Promise<boolean> {
   } finally {
     store.close();
   }
+}
+
+/** Like `riffle browse`, in this process; checks that the app and the run are served. */
+async function serveFeatures(stack: EmbeddedStack): Promise<RunServer> {
+  const place = parsePrefix(`s3://${stack.bucket}/sample/features`);
+  const store = createS3Store();
+  const server = await serveRun({ store, place, app: await readApp(), port: 0, onFailure: say });
+  const close = async (): Promise<void> => {
+    await server.close();
+    store.close();
+  };
+  for (const file of [indexFile, runFile]) {
+    const { ok, status } = await fetch(server.url + file);
+    if (ok) continue;
+    await close();
+    throw new StackFailed(`The feature browser answers ${status} where it should show ${file}.`);
+  }
+  return { url: server.url, close };
 }
 
 async function runWorkflow<T>(type: string, input: object): Promise<T> {

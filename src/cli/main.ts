@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { parseSize } from '../sizes.js';
+import { browse } from './browse.js';
+import type { BrowseOptions } from './browse.js';
 import { demo } from './demo.js';
 import { describeCommand } from './describe.js';
 import type { DescribeCommandOptions } from './describe.js';
@@ -113,6 +115,14 @@ program
   .action((run: string, indexes: string[], { json }: { json: boolean }) =>
     finish(json, () => featureCommand(run, indexes)),
   );
+
+program
+  .command('browse <run>')
+  .description('serve the feature browser for a visualize run on this machine, and open it, until Ctrl-C')
+  .option('--port <number>', 'port on 127.0.0.1 [any that is free]')
+  .option('--no-open', 'do not open a browser')
+  .option('--json', 'print JSON', false)
+  .action((run: string, options: BrowseOptions) => finish(options.json, () => browse(run, options)));
 
 async function finish(json: boolean, command: () => Promise<Outcome>): Promise<void> {
   process.exitCode = await present(json, command);

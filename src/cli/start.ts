@@ -7,6 +7,7 @@ import type { Json } from '../json.js';
 import * as pipeline from '../pipeline/input.js';
 import * as shuffle from '../shuffle/input.js';
 import { parseVerifyInput } from '../verify/verifyRun.js';
+import { visualizeResultFormat } from '../visualize/commit.js';
 import * as visualize from '../visualize/input.js';
 import { taskQueue } from '../workflows/contract.js';
 import { readInputFile } from './inputFile.js';
@@ -171,7 +172,9 @@ async function waitFor(client: Client, handle: WorkflowHandle): Promise<Outcome>
   const follow = followProgress(client, handle);
   try {
     const result: unknown = await handle.result();
-    const failed = (result as { ok?: boolean }).ok === false;
+    const { format, output, ok } = result as { format?: string; output?: string; ok?: boolean };
+    if (format === visualizeResultFormat) say(`Look at the features: riffle browse ${output}`);
+    const failed = ok === false;
     return { json: result, text: JSON.stringify(result, undefined, 2), exitCode: failed ? 1 : 0 };
   } catch (error) {
     throw error instanceof WorkflowFailedError ? reported(error) : error;

@@ -43,7 +43,7 @@ export type Merged = Pick<RunDescription, 'pages' | 'table' | 'search'> & {
  * follows from the slices.
  *
  * In memory are the indexes of all slices, and up to `memory` of their items (one column of 10 million features takes
- * up to 40 MB); the file that is being made; at most 2,048 features of each of 1,024 tokens.
+ * up to 40 MB); the file that is being made; at most 8,192 features of each of 1,024 tokens.
  * @throws RunDamaged that names a slice that is missing or corrupt
  */
 export async function mergeSlices(options: MergeOptions): Promise<Merged> {

@@ -107,7 +107,8 @@ export async function unpackAll(bytes: Uint8Array, file: string): Promise<(Uint8
 
 /** Unpacks one item. @throws RunDamaged that names `file` */
 export async function unpackItem(stored: Uint8Array, file: string): Promise<Uint8Array> {
-  const packed = new Blob([stored]).stream();
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- the browser's types ask for it
+  const packed = new Blob([stored as Uint8Array<ArrayBuffer>]).stream();
   try {
     return await gather(packed.pipeThrough(new DecompressionStream('gzip')), maxItemBytes);
   } catch (error) {

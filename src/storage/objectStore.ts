@@ -37,6 +37,13 @@ export interface GetOptions extends CallOptions {
   readonly ifMatch?: string | undefined;
 }
 
+export interface PutOptions extends CallOptions {
+  /** Media type that browsers are told [application/octet-stream]. */
+  readonly contentType?: string | undefined;
+  /** Cache-Control header that browsers get [none]. */
+  readonly cacheControl?: string | undefined;
+}
+
 /** Takes bytes as they arrive, each once and in their order. Whoever works on them at once finds them in the cache. */
 export interface ByteSink {
   /** Memory for the next bytes, at least one, as long as there are any to come; used until `arrived` is called. */
@@ -92,13 +99,13 @@ export interface ObjectStore {
   ): Promise<{ data: Uint8Array; etag: string } | undefined>;
 
   /** Writes an object, replacing what is there. `parts` are concatenated; more than one part makes a multipart upload. */
-  put(object: ObjectLocation, parts: readonly Part[], options?: CallOptions): Promise<{ etag: string }>;
+  put(object: ObjectLocation, parts: readonly Part[], options?: PutOptions): Promise<{ etag: string }>;
 
   /**
    * Writes an object only where none is (`If-None-Match: *`). `{created: false}` says that something is there: it may
    * be this very call's own earlier attempt whose answer was lost, so the caller compares contents.
    */
-  putIfAbsent(object: ObjectLocation, parts: readonly Part[], options?: CallOptions): Promise<PutOutcome>;
+  putIfAbsent(object: ObjectLocation, parts: readonly Part[], options?: PutOptions): Promise<PutOutcome>;
 
   /** All objects whose keys start with `prefix`, in byte order of the keys; with `delimiter: '/'` only those directly below. */
   list(bucket: string, prefix: string, options?: CallOptions & { delimiter?: '/' }): AsyncIterable<ListedObject>;

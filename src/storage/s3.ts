@@ -15,6 +15,7 @@ import {
   type ObjectStore,
   type Part,
   partBytes,
+  type PutOptions,
   type PutOutcome,
 } from './objectStore.js';
 import { defaultRetryPolicy, type RetryPolicy } from './retry.js';
@@ -143,14 +144,14 @@ class SdkStore implements S3Store {
     return readWhole(this.#session, object, limit, options);
   }
 
-  async put(object: ObjectLocation, parts: readonly Part[], { signal }: CallOptions = {}): Promise<{ etag: string }> {
-    const outcome = await this.#upload({ object, ifAbsent: false, signal }, parts);
+  async put(object: ObjectLocation, parts: readonly Part[], options: PutOptions = {}): Promise<{ etag: string }> {
+    const outcome = await this.#upload({ ...options, object, ifAbsent: false }, parts);
     if (!outcome.created) throw new Error('An unconditional upload cannot find its place taken.');
     return { etag: outcome.etag };
   }
 
-  async putIfAbsent(object: ObjectLocation, parts: readonly Part[], { signal }: CallOptions = {}): Promise<PutOutcome> {
-    return this.#upload({ object, ifAbsent: true, signal }, parts);
+  async putIfAbsent(object: ObjectLocation, parts: readonly Part[], options: PutOptions = {}): Promise<PutOutcome> {
+    return this.#upload({ ...options, object, ifAbsent: true }, parts);
   }
 
   list(bucket: string, prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {

@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { SettledPart, ObjectHead, ObjectLocation, Part, PutOutcome } from './objectStore.js';
+import type { SettledPart, ObjectHead, ObjectLocation, Part, PutOptions, PutOutcome } from './objectStore.js';
 import { BrokenAnswer } from './s3Faults.js';
 import type { S3Session } from './s3Session.js';
 
@@ -18,11 +18,10 @@ const concurrentParts = 4;
 /** Milliseconds for the one attempt to remove an upload that will not be completed. */
 const abandonTime = 10_000;
 
-export interface Upload {
+export interface Upload extends PutOptions {
   readonly object: ObjectLocation;
   /** Write only where nothing is. */
   readonly ifAbsent: boolean;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -52,6 +51,7 @@ export async function uploadAtOnce(
           Body: body,
           ContentLength: body.length,
           ChecksumCRC32,
+          ...headersOf(upload),
           ...condition(ifAbsent),
         }),
         options,
@@ -88,13 +88,15 @@ export async function uploadInParts(
   });
 }
 
-async function create(session: S3Session, { object, signal }: Upload): Promise<string> {
+async function create(session: S3Session, upload: Upload): Promise<string> {
+  const { object, signal } = upload;
   return session.call({ verb: 'begin to write', operation: 'put', ...object, signal }, async (options) => {
     const { UploadId } = await session.client.send(
       new CreateMultipartUploadCommand({
         Bucket: object.bucket,
         Key: object.key,
         ChecksumAlgorithm: 'CRC32',
+        ...headersOf(upload),
       }),
       options,
     );
@@ -226,6 +228,14 @@ export function partLength(part: Part): number {
 function uploadIsVoid(fault: { code: string; message: string }): never {
   // Transient to `uploadInParts`, which begins anew.
   throw new BrokenAnswer(`the multipart upload cannot be completed (${fault.code}: ${fault.message})`);
+}
+
+/** What S3 sends along with the object later. */
+function headersOf({ contentType, cacheControl }: PutOptions): { ContentType?: string; CacheControl?: string } {
+  return {
+    ...(contentType === undefined ? {} : { ContentType: contentType }),
+    ...(cacheControl === undefined ? {} : { CacheControl: cacheControl }),
+  };
 }
 
 function condition(ifAbsent: boolean): { IfNoneMatch?: string } {

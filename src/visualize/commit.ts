@@ -16,6 +16,8 @@ import { tableColumns } from '../pages/table.js';
 import { idBytesOf, rowsPerFile } from '../pages/tokenStream.js';
 import { packageVersion } from '../packageFolder.js';
 import { cleanUp } from '../runs/cleanUp.js';
+import { readApp } from '../site/app.js';
+import { publishApp } from '../site/publishApp.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import { dumpOf, tokenizerOf, type SourceUris } from './sources.js';
@@ -25,9 +27,11 @@ import { NormHistogram } from './norms.js';
 import { passes, type VisualizeRun } from './run.js';
 import { readSection } from './sections.js';
 
+export const visualizeResultFormat = 'riffle.visualize-result/1';
+
 /** What the workflow `visualize` returns. */
 export interface VisualizeResult {
-  readonly format: 'riffle.visualize-result/1';
+  readonly format: typeof visualizeResultFormat;
   readonly output: string;
   /** Tokens counted. */
   readonly tokens: number;
@@ -40,9 +44,10 @@ export interface VisualizeResult {
 }
 
 /**
- * Commits a run whose pages are written: the feature table, the search index, the vocabulary, and last run.json. May be
- * repeated.
- * @throws WorkDamaged when something that a task wrote is gone, DatasetConflict when another run.json stands there
+ * Commits a run whose pages are written: the feature table, the search index, the vocabulary, the feature browser's app, and
+ * last run.json. May be repeated.
+ * @throws WorkDamaged when something that a task wrote is gone, DatasetConflict when another run.json stands there,
+ *   ObjectConflict when something else stands where the app goes
  */
 export async function commitVisualize(
   store: ObjectStore,
@@ -92,6 +97,7 @@ export async function commitVisualize(
     },
     vocabulary: { tokens: tokenizer.size, digest: Buffer.from(vocabulary.digest).toString('hex') },
   };
+  await publishApp(store, run.output, await readApp(), signal);
   await writeRun(store, run, description, signal);
   return resultOf(run, description);
 }
@@ -120,7 +126,7 @@ export async function readCommitted(
 export function resultOf(run: VisualizeRun, { tokens, features, warnings }: RunDescription): VisualizeResult {
   const { count, alive, dense, dead } = features;
   return {
-    format: 'riffle.visualize-result/1',
+    format: visualizeResultFormat,
     output: formatPrefix(run.output),
     tokens,
     features: count,
@@ -195,7 +201,8 @@ async function writeRun(
 ): Promise<void> {
   const data = encodeRun(description);
   signal.throwIfAborted();
-  const outcome = await store.putIfAbsent(run.file(runFile), [data], { signal });
+  const served = { contentType: 'application/json', cacheControl: 'no-cache' };
+  const outcome = await store.putIfAbsent(run.file(runFile), [data], { ...served, signal });
   if (outcome.created) return;
   const there = await store.readWhole(run.file(runFile), maxRunBytes, { signal });
   if (there && Buffer.from(data).equals(there.data)) return;

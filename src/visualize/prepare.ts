@@ -19,6 +19,8 @@ import { doneGroups, type DoneGroups } from '../runs/groupManifest.js';
 import { surveyOutput, type Survey } from '../runs/survey.js';
 import { openSae } from '../sae/openSae.js';
 import { checkApart } from '../shuffle/prepare.js';
+import { indexFile, readApp } from '../site/app.js';
+import { publishApp } from '../site/publishApp.js';
 import { probeConditionalPut } from '../storage/conditionalPutProbe.js';
 import type { ObjectStore } from '../storage/objectStore.js';
 import { formatPrefix, parseObject, parsePrefix, type Prefix } from '../storage/uri.js';
@@ -75,9 +77,13 @@ export async function prepareVisualize(
   const committed = stored && found.committed ? await readCommitted(store, run, signal) : undefined;
   if (committed) {
     checkFilesThere(run, committed, found);
+    // Somebody deleted it, to have the app of this riffle; or the run was made before there was one.
+    if (!found.others.has(indexFile)) await publishApp(store, output, await readApp(), signal);
     await removeLeftovers(store, run, found, signal);
     return { run, warnings, done: new Map(), result: resultOf(run, committed) };
   }
+  // What the commit needs must not be missing after hours of work.
+  await readApp();
   const kept = stored ? run : await storePlan(store, run, signal);
   await abortUploads(store, kept, signal);
   return { run: kept, warnings, done: await findDone(store, kept, found, signal), result: undefined };

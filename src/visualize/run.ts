@@ -8,6 +8,7 @@ import { countFeatures, packsOf, parseFeatures, type FeatureRange } from '../pag
 import { ownsPageFile, pagesFile } from '../pages/run.js';
 import { rowsPerFile } from '../pages/tokenStream.js';
 import { PlannedRun } from '../runs/plannedRun.js';
+import { isAppFile } from '../site/app.js';
 import type { ObjectLocation } from '../storage/objectStore.js';
 import { formatPrefix } from '../storage/uri.js';
 import type { Prefix } from '../storage/uri.js';
@@ -129,7 +130,7 @@ export class VisualizeRun extends PlannedRun {
   }
 
   ownsOutput(key: string): boolean {
-    return ownsPageFile(key);
+    return ownsPageFile(key) || isAppFile(key);
   }
 
   /** The packs of pages, which the last pass writes beside its packed objects. */

@@ -10,7 +10,7 @@ import type { FeaturePage } from '../../src/pages/page.js';
 import { encodeRun, pagesFile, runFile, type RunDescription, streamFile, vocabularyFile } from '../../src/pages/run.js';
 import { tableColumns } from '../../src/pages/table.js';
 import { encodeStreamFile, idBytesOf, newTokens, type Tokens } from '../../src/pages/tokenStream.js';
-import { makeDeadPage, makePage, makeSample, vocabulary } from './featurePages.js';
+import { makeDeadPage, makePage, makeSample, vocabulary as words } from './featurePages.js';
 
 export interface RunShape {
   /** Features of the SAE, and those in the run. */
@@ -20,6 +20,10 @@ export interface RunShape {
   readonly rows: number;
   /** Bytes that the merge may hold of all slices. */
   readonly memory?: number;
+  /** Pages of the features [`pageOf`]. */
+  readonly page?: (feature: number) => FeaturePage;
+  /** Text of each token id [the made-up words of featurePages.ts]. */
+  readonly vocabulary?: readonly string[];
 }
 
 /** Every tenth feature is dead, every seventh has a label. */
@@ -32,7 +36,7 @@ export function pageOf(feature: number): FeaturePage {
 export function streamOf(rows: number): Tokens {
   const tokens = newTokens(rows);
   for (let row = 0; row < rows; row++) {
-    tokens.ids[row] = (row * 7919) % vocabulary.length;
+    tokens.ids[row] = (row * 7919) % words.length;
     tokens.startsContext[row] = row % 128 === 0 ? 1 : 0;
     tokens.startsDocument[row] = row % 300 === 0 ? 1 : 0;
     tokens.excluded[row] = row % 50 === 0 ? 1 : 0;
@@ -42,7 +46,7 @@ export function streamOf(rows: number): Tokens {
 
 /** Writes all files of a small run, as the tasks of a workflow do. */
 export async function writeRun(store: S3Store, place: Prefix, shape: RunShape): Promise<Merged> {
-  const { of, featuresPerPack, rows } = shape;
+  const { of, featuresPerPack, rows, page: pageFor = pageOf, vocabulary = words } = shape;
   const features = parseFeatures(shape.set, 'set');
   const put = async (file: string, parts: readonly Uint8Array[]): Promise<void> =>
     void (await store.put({ bucket: place.bucket, key: place.prefix + file }, parts));
@@ -54,7 +58,7 @@ export async function writeRun(store: S3Store, place: Prefix, shape: RunShape): 
     const end = Math.min(of, (pack + 1) * featuresPerPack);
     for (let feature = pack * featuresPerPack; feature < end; feature++) {
       if (!hasFeature(features, feature)) continue;
-      const page = pageOf(feature);
+      const page = pageFor(feature);
       packer.add(page, page.state === 'dead' ? { sampled: 0, tokens: [] } : makeSample(feature));
     }
     const packed = packer.finish();

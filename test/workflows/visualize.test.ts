@@ -40,7 +40,9 @@ describe('workflow visualize', function () {
   }
 
   it('returns what there is, leaves only the run, and a second start returns the same', async () => {
-    const result = successOf(await startAndWait('visualize', inputFor(undisturbed)));
+    const started = await startAndWait('visualize', inputFor(undisturbed));
+    const result = successOf(started);
+    assert.ok(started.stderr.includes(`riffle browse ${formatPrefix(undisturbed)}\n`), started.stderr);
     const { fires } = readReference().per_feature;
     const dead = fires.filter((count) => count === 0).length;
     const { alive, dense, warnings, ...others } = result;
@@ -58,6 +60,7 @@ describe('workflow visualize', function () {
     );
     assert.equal(Number(alive) + Number(dense) + dead, fires.length);
     expected = await bench.digests(undisturbed);
+    assert.ok('index.html' in expected);
     await checkFinished(undisturbed);
     bench.proxy.reset();
     assert.deepEqual(successOf(await startAndWait('visualize', inputFor(undisturbed, { tokenShards: 2 }))), result);
