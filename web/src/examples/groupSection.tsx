@@ -24,21 +24,19 @@ interface Properties {
 export function GroupSection({ shown, feature, linked, ...shared }: Properties): ComponentChild {
   const { group, title, examples, references } = shown;
   const heading = useId();
-  const empty = group.examples.length === 0;
   return (
     <section class={`group ${group.name}`} aria-labelledby={heading}>
       {group.name === 'interval' ? (
         <h3 id={heading}>
             <Quantity of={group.from} as={title.split(' to ')[0]!} /> to{' '}
             <Quantity of={group.to} as={title.split(' to ')[1]!} />
-            <span class="muted share">
+            <span class="muted interval-share">
               <Quantity of={group.share} as={percent(group.share)} /> of its firing tokens
             </span>
         </h3>
       ) : (
         <h2 id={heading}>{title}</h2>
       )}
-      {empty && <p class="muted">No token fires in this range.</p>}
       {examples.length > 0 && (
         <ol class="examples">
           {examples.map((each) => (
