@@ -4,7 +4,7 @@ import { featureLink } from '../routes.js';
 import type { RunStore } from '../runStore.js';
 import { percent, short } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
-import { TokenText } from '../tokens/tokenText.js';
+import { cut, visibleText } from '../text/visibleText.js';
 import type { ShownGroup } from './exampleGroups.js';
 import { ExampleItem } from './exampleItem.js';
 
@@ -56,7 +56,7 @@ export function GroupSection({ shown, feature, linked, ...shared }: Properties):
           {references.map(({ example, shown: row }) => (
             <a key={example.row} href={featureLink(feature, row)}>
               <Quantity of={example.activation} as={short(example.activation)} />{' '}
-              <TokenText text={example.tokens[example.focus]!} blanks />
+              <bdi class="token">{visibleText(cut(example.tokens[example.focus]!, 20).shown, { blanks: true })}</bdi>
             </a>
           ))}
         </p>
