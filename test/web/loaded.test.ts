@@ -19,7 +19,10 @@ describe('what was loaded', () => {
 
   it('is tried again after a failure', async () => {
     const loaded = new Loaded<number, number>(2);
-    await assert.rejects(loaded.get(1, () => Promise.reject(new Error('broken'))), /broken/);
+    await assert.rejects(
+      loaded.get(1, () => Promise.reject(new Error('broken'))),
+      /broken/,
+    );
     assert.equal(await loaded.get(1, async () => 7), 7);
   });
 });

@@ -19,12 +19,17 @@ describe('the axis of a chart', () => {
   });
 
   it('has ticks inside it, ascending, and not too many', () => {
-    const ends = fc.tuple(fc.double({ min: 1e-6, max: 1e6, noNaN: true }), fc.double({ min: 1.01, max: 1e6, noNaN: true }));
+    const ends = fc.tuple(
+      fc.double({ min: 1e-6, max: 1e6, noNaN: true }),
+      fc.double({ min: 1.01, max: 1e6, noNaN: true }),
+    );
     fc.assert(
       fc.property(ends, ([from, times]) => {
         for (const ticks of [logTicks(from, from * times, 5), linearTicks(from, from * times, 5)]) {
           assert.ok(ticks.length <= 6, String(ticks));
-          assert.ok(ticks.every((tick, n) => tick >= from && tick <= from * times && (n === 0 || tick > ticks[n - 1]!)));
+          assert.ok(
+            ticks.every((tick, n) => tick >= from && tick <= from * times && (n === 0 || tick > ticks[n - 1]!)),
+          );
         }
       }),
     );

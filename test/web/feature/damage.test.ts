@@ -52,8 +52,9 @@ describe('a damaged run', () => {
       this.timeout(stackTimeout);
       const server = await serveCopy((await sampleRun()).folder, change);
       try {
-        await browser.visit(`${server.url}#/feature/7`, 'light', async ({ page, expectFault }) => {
-          if (fault) expectFault(fault);
+        await browser.visit(`${server.url}#/feature/7`, 'light', async (visit) => {
+          const { page } = visit;
+          if (fault) visit.expectFault(fault);
           const message = page.getByRole('alert');
           await message.waitFor();
           await message.getByRole('heading', { name: heading }).waitFor();

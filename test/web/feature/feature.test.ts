@@ -133,7 +133,10 @@ describe('a feature’s page', () => {
     await browser.visit(urlOf(median), 'light', async ({ page }) => {
       const item = page.locator(`#example-${example.row}`);
       await item.getByRole('button', { name: /^More context/ }).click();
-      await item.locator('.at').nth(example.ids.length + 20).waitFor();
+      await item
+        .locator('.at')
+        .nth(example.ids.length + 20)
+        .waitFor();
       const shown = await tokensOf(item);
       let compared = 0;
       for (const [n, { row, id, value, text }] of shown.entries()) {
@@ -142,7 +145,8 @@ describe('a feature’s page', () => {
         const place = row - example.row + example.focus;
         const inside = place >= 0 && place < example.ids.length;
         assert.equal(value, inside ? example.values[place] : undefined);
-        if (inside && !example.tokens[place]!.includes('\\x')) assert.equal(unmarked(text), plain(example.tokens[place]!));
+        if (inside && !example.tokens[place]!.includes('\\x'))
+          assert.equal(unmarked(text), plain(example.tokens[place]!));
       }
       assert.ok(compared > example.ids.length + 20);
       const first = shown[0]!.row;
@@ -224,7 +228,12 @@ describe('a feature’s page', () => {
       await press('Enter');
       await second.locator('.details').waitFor({ state: 'detached' });
       await press('k');
-      assert.ok(await page.locator('.example .text').first().evaluate((text) => text === document.activeElement));
+      assert.ok(
+        await page
+          .locator('.example .text')
+          .first()
+          .evaluate((text) => text === document.activeElement),
+      );
       await press('s');
       assert.ok((await page.locator('.group.interval').count()) > 2);
       await press('a');
@@ -266,7 +275,8 @@ describe('a feature’s page', () => {
   it('opens again without its server', async () => {
     const copy = await serveCopy((await sampleRun()).folder);
     try {
-      await browser.visit(`${copy.url}#/feature/${median.feature}`, 'light', async ({ page, expectFault }) => {
+      await browser.visit(`${copy.url}#/feature/${median.feature}`, 'light', async (visit) => {
+        const { page } = visit;
         await page.locator('.feature-head').waitFor();
         await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
         await page.waitForFunction(async () => {
@@ -275,7 +285,7 @@ describe('a feature’s page', () => {
           return (await run.keys()).length >= 7;
         });
         await page.context().setOffline(true);
-        expectFault(/ERR_INTERNET_DISCONNECTED|Failed to fetch/);
+        visit.expectFault(/ERR_INTERNET_DISCONNECTED|Failed to fetch/);
         await page.reload();
         await page.locator('.statistics').waitFor();
         await page.getByText('offline: shown as kept').waitFor();
@@ -363,7 +373,9 @@ async function assertHistograms(page: Page, { histogram, logits }: FeaturePage):
       cells,
       counts.flatMap((count, bin) => [edges[bin]!, edges[bin + 1]!, count]),
     );
-    const bars = await chart.locator('.bar').evaluateAll((all) => all.map((bar) => Number(bar.getAttribute('data-count'))));
+    const bars = await chart
+      .locator('.bar')
+      .evaluateAll((all) => all.map((bar) => Number(bar.getAttribute('data-count'))));
     assert.deepEqual(
       bars,
       counts.filter((count) => count > 0),

@@ -86,7 +86,7 @@ describe('texts that no one vouches for', () => {
     await browser.visit(`${server.url}#/feature/0`, 'light', async ({ page }) => {
       const token = page.locator('.example').nth(2).locator('.at').first();
       assert.equal((await token.locator('.token').textContent())!.length, 60);
-      await page.locator('.example').nth(2).getByRole('button', { name: 'More context' }).click();
+      await page.keyboard.press('a');
       await token.getByRole('button', { name: '…show all 10000' }).click();
       assert.equal(await token.locator('.token').textContent(), long);
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0);

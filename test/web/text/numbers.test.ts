@@ -15,7 +15,10 @@ describe('numbers for people', () => {
   });
 
   it('have as many decimals in a column as the largest needs', () => {
-    assert.deepEqual([12.5, 9.754, 0.1].map((value) => aligned(value, 12.5)), ['12.50', '9.75', '0.10']);
+    assert.deepEqual(
+      [12.5, 9.754, 0.1].map((value) => aligned(value, 12.5)),
+      ['12.50', '9.75', '0.10'],
+    );
     assert.equal(aligned(31234.5, 31234.5), '31235');
     assert.equal(aligned(2e-9, 3e-9), '2.00e-9');
     assert.equal(aligned(0, 0), '0');

@@ -22,7 +22,7 @@ interface Properties {
 export function ExampleText(properties: Properties): ComponentChild {
   const { tokens, focusRow, open, onToggle, label } = properties;
   const focus = tokens.findIndex(({ row }) => row === focusRow);
-  const tokenAt = (n: number): ComponentChild => <Token key={n} token={tokens[n]!} n={n} {...properties} />;
+  const tokenAt = (n: number): ComponentChild => <Token key={tokens[n]!.row} token={tokens[n]!} n={n} {...properties} />;
   const all = tokens.map((_, n) => n);
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLElement>): void => {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -4,7 +4,7 @@ import { featureLink } from '../routes.js';
 import type { RunStore } from '../runStore.js';
 import { percent, short } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
-import { TokenText } from '../tokens/tokenText.js';
+import { cut, visibleText } from '../text/visibleText.js';
 import type { ShownGroup } from './exampleGroups.js';
 import { ExampleItem } from './exampleItem.js';
 
@@ -24,21 +24,19 @@ interface Properties {
 export function GroupSection({ shown, feature, linked, ...shared }: Properties): ComponentChild {
   const { group, title, examples, references } = shown;
   const heading = useId();
-  const empty = group.examples.length === 0;
   return (
     <section class={`group ${group.name}`} aria-labelledby={heading}>
       {group.name === 'interval' ? (
         <h3 id={heading}>
             <Quantity of={group.from} as={title.split(' to ')[0]!} /> to{' '}
             <Quantity of={group.to} as={title.split(' to ')[1]!} />
-            <span class="muted share">
+            <span class="muted interval-share">
               <Quantity of={group.share} as={percent(group.share)} /> of its firing tokens
             </span>
         </h3>
       ) : (
         <h2 id={heading}>{title}</h2>
       )}
-      {empty && <p class="muted">No token fires in this range.</p>}
       {examples.length > 0 && (
         <ol class="examples">
           {examples.map((each) => (
@@ -58,7 +56,7 @@ export function GroupSection({ shown, feature, linked, ...shared }: Properties):
           {references.map(({ example, shown: row }) => (
             <a key={example.row} href={featureLink(feature, row)}>
               <Quantity of={example.activation} as={short(example.activation)} />{' '}
-              <TokenText text={example.tokens[example.focus]!} blanks />
+              <bdi class="token">{visibleText(cut(example.tokens[example.focus]!, 20).shown, { blanks: true })}</bdi>
             </a>
           ))}
         </p>

@@ -4,7 +4,7 @@ import type { FeaturePage } from '../../../src/pages/page.js';
 import { BarChart } from '../charts/barChart.js';
 import { goTo } from '../navigation.js';
 import { exampleSettings } from '../provenance.js';
-import { featureLink, overviewLink, type Route } from '../routes.js';
+import { featureLink, overviewLink, parseRoute, type Route } from '../routes.js';
 import { isMissingFeature, type RunStore } from '../runStore.js';
 import { Message } from '../shell/message.js';
 import { useShortcuts } from '../shortcuts.js';
@@ -30,8 +30,8 @@ export function FeatureView({ store, route }: Properties): ComponentChild {
     if (to !== undefined) goTo(featureLink(to));
   };
   useShortcuts('Feature', [
-    { keys: ['n', ']'], does: 'next feature', action: () => go(after) },
-    { keys: ['p', '['], does: 'previous feature', action: () => go(before) },
+    { keys: ['n', ']'], does: 'next feature', action: () => go(store.after(featureNow(feature))) },
+    { keys: ['p', '['], does: 'previous feature', action: () => go(store.before(featureNow(feature))) },
   ]);
   useEffect(() => {
     document.title = `${page?.label ? `${visibleText(page.label)} · ` : ''}Feature ${feature} · riffle`;
@@ -102,6 +102,12 @@ export function FeatureView({ store, route }: Properties): ComponentChild {
       </div>
     </article>
   );
+}
+
+/** The feature in the address, which is ahead of what is drawn while keys come fast. */
+function featureNow(drawn: number): number {
+  const route = parseRoute(location.hash);
+  return route.view === 'feature' ? route.feature : drawn;
 }
 
 /** The page of a feature: at once where it is at hand. */

@@ -1,9 +1,9 @@
 import type { ComponentChild } from 'preact';
 import type { FeaturePage, LogitEffect } from '../../../src/pages/page.js';
-import { tokenSearchLink } from '../routes.js';
 import { signed } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
 import { TokenText } from '../tokens/tokenText.js';
+import { tokenSearch } from './tokenSearch.js';
 
 /** Which next tokens the feature makes more and less likely. */
 export function LogitEffects({ logits }: { readonly logits: FeaturePage['logits'] }): ComponentChild {
@@ -41,9 +41,9 @@ function Effects({ title, kind, effects }: EffectsProperties): ComponentChild {
       <ol class="effects">
         {effects.map(({ id, token, value }) => (
           <li key={id}>
-            <a href={tokenSearchLink(id)} title={`Token ${id}: features that fire on it`}>
-              <TokenText text={token} blanks />
-            </a>
+            <span>
+              <TokenText text={token} blanks link={tokenSearch(id)} />
+            </span>
             <Quantity of={value} as={signed(value)} />
           </li>
         ))}

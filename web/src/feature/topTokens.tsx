@@ -1,9 +1,9 @@
 import type { ComponentChild } from 'preact';
 import type { FeaturePage } from '../../../src/pages/page.js';
-import { tokenSearchLink } from '../routes.js';
 import { grouped, percent } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
 import { TokenText } from '../tokens/tokenText.js';
+import { tokenSearch } from './tokenSearch.js';
 
 interface Properties {
   readonly page: FeaturePage;
@@ -28,9 +28,9 @@ export function TopTokens({ page, sample }: Properties): ComponentChild {
       <ol class="bars">
         {topTokens.map(({ id, token, share }) => (
           <li key={id}>
-            <a href={tokenSearchLink(id)} title={`Token ${id}: features that fire on it`}>
-              <TokenText text={token} blanks />
-            </a>
+            <span>
+              <TokenText text={token} blanks link={tokenSearch(id)} />
+            </span>
             <meter aria-hidden="true" value={share} />
             <Quantity of={share} as={percent(share)} />
           </li>

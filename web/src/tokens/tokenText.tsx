@@ -11,19 +11,24 @@ interface Properties {
   readonly blanks: boolean;
   /** Whether a line break breaks the line, besides its mark. */
   readonly lines?: boolean;
+  /** Where the token leads; what shows all of a long token stands beside this link. */
+  readonly link?: { readonly href: string; readonly title: string };
 }
 
 /** A token's text. It is untrusted: isolated from its surroundings, and nothing in it is invisible. */
-export function TokenText({ text, blanks, lines = false }: Properties): ComponentChild {
+export function TokenText({ text, blanks, lines = false, link }: Properties): ComponentChild {
   const [whole, setWhole] = useState(false);
   const { shown, left } = whole ? { shown: text, left: 0 } : cut(text, mostCharacters);
+  const isolated = (
+    <bdi class="token">
+      {visiblePieces(shown, { blanks }).map((piece) =>
+        piece.mark ? <span class="mark">{lines ? piece.text.replaceAll('↵', '↵\n') : piece.text}</span> : piece.text,
+      )}
+    </bdi>
+  );
   return (
     <>
-      <bdi class="token">
-        {visiblePieces(shown, { blanks }).map((piece) =>
-          piece.mark ? <span class="mark">{lines ? piece.text.replaceAll('↵', '↵\n') : piece.text}</span> : piece.text,
-        )}
-      </bdi>
+      {link ? <a {...link}>{isolated}</a> : isolated}
       {left > 0 && (
         <button type="button" class="quiet cut" onClick={() => setWhole(true)}>
           …show all {text.length}
