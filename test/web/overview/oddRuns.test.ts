@@ -50,6 +50,7 @@ describe('the overview of odd runs', () => {
         await page.getByText('is not in this run').waitFor();
         await page.goto(`${server.url}#/?label=LABEL%20of%202&sort=label`);
         await page.getByText('2 of 48 features').waitFor();
+        await page.locator('.rows tbody tr').first().waitFor();
         assert.deepEqual(await shownFeatures(page), [21, 28]);
         await page.goto(`${server.url}#/search?q=label%20of%204`);
         await page.getByText('1 label contains this.').waitFor();
