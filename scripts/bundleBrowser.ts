@@ -1,5 +1,5 @@
 import { build } from 'esbuild';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { packageFolder } from '../src/packageFolder.js';
 
@@ -9,6 +9,8 @@ const web = join(packageFolder(), 'web');
 const folder = join(packageFolder(), 'dist', 'web');
 const common = { bundle: true, minify: true, target: 'es2022', legalComments: 'none', write: true } as const;
 
+// Assets of an earlier build have other names.
+await rm(folder, { recursive: true, force: true });
 const { metafile } = await build({
   ...common,
   entryPoints: [join(web, 'src', 'main.tsx'), join(web, 'styles', 'main.css')],
@@ -39,8 +41,7 @@ const tags = outputs.flatMap(({ file, entryPoint, imports }) => {
   ];
 });
 const page = await readFile(join(web, 'index.html'), 'utf8');
-await mkdir(folder, { recursive: true });
-await writeFile(join(folder, 'index.html'), page.replace('</head>', `  ${tags.join('\n    ')}\n  </head>`));
+await writeFile(join(folder, 'index.html'), page.replace('</head>', `  ${tags.sort().join('\n    ')}\n  </head>`));
 
 await build({
   ...common,

@@ -79,7 +79,7 @@ function Shell({ store, offline }: { readonly store: RunStore; readonly offline:
         onHelp={() => setDialog('help')}
       />
       <main id="content" class="page" tabIndex={-1}>
-        <FailureBoundary key={route.view === 'feature' ? location.hash : route.view}>
+        <FailureBoundary key={route.view === 'feature' ? `feature ${route.feature}` : route.view}>
           <View route={route} store={store} />
         </FailureBoundary>
       </main>

@@ -7,7 +7,8 @@ export interface Shortcut {
   readonly keys: readonly string[];
   /** What it does, for the help. */
   readonly does: string;
-  readonly action: () => void;
+  /** Undefined for a key that an element handles while it has the focus: the help lists it. */
+  readonly action?: () => void;
 }
 
 /** The shortcuts of one view. */
@@ -72,8 +73,8 @@ export function listenForShortcuts(): void {
     const shortcut = [...groups]
       .reverse()
       .flatMap(({ current }) => current.shortcuts)
-      .find(({ keys }) => keys.includes(event.key));
-    if (!shortcut) return;
+      .find(({ keys, action }) => action && keys.includes(event.key));
+    if (!shortcut?.action) return;
     event.preventDefault();
     shortcut.action();
   });

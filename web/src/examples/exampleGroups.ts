@@ -13,8 +13,6 @@ export interface Reference {
   readonly example: FeatureExample;
   /** Row of the example that is shown for it. */
   readonly shown: number;
-  /** Where that is: `strongest 3`. */
-  readonly name: string;
 }
 
 /** A group of a page as it is shown: each example of the page once. */
@@ -33,15 +31,16 @@ export interface ShownGroup {
  */
 export function arrangeGroups(page: FeaturePage, top: number, distinct: string): ShownGroup[] {
   const groups = page.firing <= top ? [everything(page)] : page.groups;
-  const seen = new Map<number, Reference>();
+  /** Of each row, the row of the example that is shown for it. */
+  const seen = new Map<number, number>();
   return groups.map((group) => {
     const examples: (ShownExample & { readonly alike: FeatureExample[] })[] = [];
     const references: Reference[] = [];
     const windows = new Map<string, number>();
     for (const example of group.examples) {
-      const earlier = seen.get(example.row);
-      if (earlier) {
-        references.push({ ...earlier, example });
+      const shown = seen.get(example.row);
+      if (shown !== undefined) {
+        references.push({ example, shown });
         continue;
       }
       const window = `${example.focus} ${example.ids.join(' ')}`;
@@ -49,7 +48,7 @@ export function arrangeGroups(page: FeaturePage, top: number, distinct: string):
       const first = examples[place]!;
       if (first.example !== example) first.alike.push(example);
       windows.set(window, place);
-      seen.set(example.row, { example, shown: first.example.row, name: `${shortName(group)} ${place + 1}` });
+      seen.set(example.row, first.example.row);
     }
     return { group, title: titleOf(group, page, top, distinct), examples, references };
   });
@@ -77,9 +76,4 @@ function titleOf(group: FeatureGroup, page: FeaturePage, top: number, distinct: 
     case 'interval':
       return `${short(group.from)} to ${short(group.to)}`;
   }
-}
-
-function shortName(group: FeatureGroup): string {
-  if (group.name === 'interval') return `${short(group.from)} to ${short(group.to)},`;
-  return { top: 'strongest', random: 'random' }[group.name];
 }

@@ -1,9 +1,10 @@
-import { Fragment, type ComponentChild } from 'preact';
+import type { ComponentChild } from 'preact';
 import { useId } from 'preact/hooks';
 import { featureLink } from '../routes.js';
 import type { RunStore } from '../runStore.js';
-import { percent } from '../text/numbers.js';
+import { percent, short } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
+import { TokenText } from '../tokens/tokenText.js';
 import type { ShownGroup } from './exampleGroups.js';
 import { ExampleItem } from './exampleItem.js';
 
@@ -54,11 +55,11 @@ export function GroupSection({ shown, feature, linked, ...shared }: Properties):
       {references.length > 0 && (
         <p class="references muted">
           {examples.length > 0 ? 'Also of this group, and shown above: ' : 'Shown above: '}
-          {references.map(({ example, shown: row, name }, n) => (
-            <Fragment key={example.row}>
-              {n > 0 && ', '}
-              <a href={featureLink(feature, row)}>{name}</a>
-            </Fragment>
+          {references.map(({ example, shown: row }) => (
+            <a key={example.row} href={featureLink(feature, row)}>
+              <Quantity of={example.activation} as={short(example.activation)} />{' '}
+              <TokenText text={example.tokens[example.focus]!} blanks />
+            </a>
           ))}
         </p>
       )}

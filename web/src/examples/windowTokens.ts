@@ -37,7 +37,8 @@ export function tokensAround(
   while (from > 0 && !starts(from)) from--;
   while (to < rows.length && !starts(to)) to++;
   return rows.map((token, n) => {
-    const value = token.excluded ? null : values[token.row - first];
+    const inside = values[token.row - first];
+    const value = inside === undefined && token.excluded ? null : inside;
     const begins = n === 0 ? undefined : token.startsDocument ? 'document' : token.startsContext ? 'context' : undefined;
     const shown = { row: token.row, id: token.id, text: texts[n]!, value, elsewhere: n < from || n >= to };
     return begins ? { ...shown, begins } : shown;

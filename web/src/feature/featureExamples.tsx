@@ -32,8 +32,8 @@ export function FeatureExamples({ store, page, linked }: Properties): ComponentC
   useShortcuts('Examples', [
     { keys: ['j'], does: 'next example', action: () => moveFocus(1) },
     { keys: ['k'], does: 'previous example', action: () => moveFocus(-1) },
-    { keys: ['Enter'], does: 'more context of the example that has the focus', action: () => undefined },
-    { keys: ['←', '→'], does: 'its tokens, one by one, with their activations', action: () => undefined },
+    { keys: ['Enter'], does: 'more context of the example that has the focus' },
+    { keys: ['←', '→'], does: 'its tokens, one by one, with their activations' },
     { keys: ['a'], does: 'lines aligned at the firing token, or whole windows', action: () => setAligned(!aligned) },
     { keys: ['w'], does: 'mark spaces', action: () => setBlanks(!blanks) },
     { keys: ['s'], does: 'show all intervals', action: () => setAll(!all) },

@@ -8,6 +8,7 @@ import { featureLink, overviewLink, type Route } from '../routes.js';
 import { isMissingFeature, type RunStore } from '../runStore.js';
 import { Message } from '../shell/message.js';
 import { useShortcuts } from '../shortcuts.js';
+import { grouped } from '../text/numbers.js';
 import { visibleText } from '../text/visibleText.js';
 import { FeatureExamples } from './featureExamples.js';
 import { FeatureHeader } from './featureHeader.js';
@@ -34,8 +35,12 @@ export function FeatureView({ store, route }: Properties): ComponentChild {
   ]);
   useEffect(() => {
     document.title = `${page?.label ? `${visibleText(page.label)} · ` : ''}Feature ${feature} · riffle`;
-    if (page) store.prefetch([after, before]);
+    if (page) store.prefetch([after, before, after === undefined ? undefined : store.after(after)]);
   }, [page, feature]);
+  const example = route.query.get('example');
+  useEffect(() => {
+    if (example === null) scrollTo(0, 0);
+  }, [feature]);
   if (failure !== undefined) {
     return (
       <Message error={failure} onRetry={isMissingFeature(failure) ? undefined : retry}>
@@ -53,21 +58,29 @@ export function FeatureView({ store, route }: Properties): ComponentChild {
       </>
     );
   }
-  const example = route.query.get('example');
   const { sample } = exampleSettings(store.description);
   return (
-    <article class={`feature ${page.state}`} key={feature}>
+    <article class={`feature ${page.state}`}>
+      <p class="unseen" role="status">
+        Feature {feature}: {page.state}, fires on {grouped(page.firing)} of {grouped(page.tokens)} tokens
+      </p>
       <FeatureHeader page={page} before={before} after={after} />
-      <div class="facts first">
+      <div class="cards first">
         <TopTokens page={page} sample={sample} />
         <LogitEffects logits={page.logits} />
       </div>
       {page.groups.length > 0 && (
-        <FeatureExamples store={store} page={page} linked={example === null ? undefined : Number(example)} />
+        <FeatureExamples
+          key={feature}
+          store={store}
+          page={page}
+          linked={example === null ? undefined : Number(example)}
+        />
       )}
-      <div class="facts more">
+      <div class="cards more">
         {page.histogram && (
           <BarChart
+            key={`activations ${feature}`}
             title="Activations"
             note="both axes logarithmic"
             histogram={page.histogram}
@@ -77,6 +90,7 @@ export function FeatureView({ store, route }: Properties): ComponentChild {
         )}
         {page.logits && (
           <BarChart
+            key={`logits ${feature}`}
             title="All logit effects"
             note="counts logarithmic"
             histogram={page.logits.histogram}

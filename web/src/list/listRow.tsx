@@ -85,7 +85,7 @@ function Content({ page }: { readonly page: FeaturePage }): ComponentChild {
   return (
     <div class="list-content">
       {examples.length > 0 && (
-        <ul aria-label="Strongest examples">
+        <ul class="examples" aria-label="Strongest examples">
           {examples.map((example) => (
             <Example key={example.row} example={example} max={page.max} />
           ))}
