@@ -45,8 +45,8 @@ function Bound({ name, value, percent, onChange }: BoundProperties): ComponentCh
     setWritten(value === undefined ? '' : shiftDecimal(String(value), percent ? 2 : 0));
     setWrong(false);
   }, [value, percent]);
-  const take = (): void => {
-    const text = written.trim().replace(',', '.');
+  const take = (input: string): void => {
+    const text = input.trim().replace(',', '.');
     const bound = text === '' ? undefined : Number(shiftDecimal(text, percent ? -2 : 0));
     const isBound = bound === undefined || (Number.isFinite(bound) && bound >= 0);
     setWrong(!isBound);
@@ -62,7 +62,7 @@ function Bound({ name, value, percent, onChange }: BoundProperties): ComponentCh
       placeholder="any"
       value={written}
       onInput={({ currentTarget }) => setWritten(currentTarget.value)}
-      onChange={take}
+      onChange={({ currentTarget }) => take(currentTarget.value)}
     />
   );
 }
