@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import type { FeaturePage } from '../../../src/pages/page.js';
+import { visibleText } from '../../../web/src/text/visibleText.js';
 import { stackTimeout } from '../../support/stack.js';
 import { assertAccessible, useBrowser } from '../support/browser.js';
 import { sampleRun } from '../support/sampleRun.js';
@@ -47,14 +48,17 @@ describe('the overview', () => {
         const exact = (cell: number): Promise<string | null> => cells[cell]!.locator('data').getAttribute('value');
         const truth = pages[Number(await cells[0]!.innerText())]!;
         const [top] = truth.topTokens;
-        assert.equal(await cells[1]!.innerText(), truth.state);
+        assert.equal(await cells[1]!.innerText(), truth.reason === null ? truth.state : `dead: ${truth.reason}`);
         assert.equal(await exact(2), String(truth.density));
         assert.equal(await cells[3]!.innerText(), truth.firing.toLocaleString('en-US'));
         assert.equal(await exact(4), String(truth.max));
-        assert.equal(Number(await exact(5)), Number(Math.fround(truth.mean).toPrecision(9)) && Number(await exact(5)));
         assert.equal(Math.fround(Number(await exact(5))), Math.fround(truth.mean));
-        assert.equal((await cells[6]!.innerText()).replaceAll('·', ' ').trim(), top!.token.trim());
-        assert.equal(Math.fround(Number(await exact(7))), Math.fround(top!.share));
+        if (top === undefined) {
+          assert.equal(await cells[6]!.innerText(), '–');
+          continue;
+        }
+        assert.equal(await cells[6]!.innerText(), visibleText(top.token, { blanks: true }));
+        assert.equal(Math.fround(Number(await exact(7))), Math.fround(top.share));
       }
     });
   });
@@ -67,9 +71,7 @@ describe('the overview', () => {
     ['Share', (page) => Math.fround(page.topTokens[0]?.share ?? 0)],
     [
       'State',
-      (page) =>
-        ['never fires', 'fires only on excluded tokens'].indexOf(page.reason ?? '') +
-        (page.state === 'dead' ? 1 : page.state === 'alive' ? 4 : 5),
+      ({ state, reason }) => (state === 'dense' ? 4 : state === 'alive' ? 3 : reason === 'never fires' ? 1 : 2),
     ],
   ] as [string, (page: FeaturePage) => number][]) {
     it(`sorts by ${title}, largest first, then the other way`, async () => {
@@ -120,7 +122,6 @@ describe('the overview', () => {
       ({ firing, topTokens: [top] }) => firing >= 10 && Math.fround(top!.share) >= Math.fround(0.95),
     ],
     ['token=THE', ({ topTokens: [top] }) => top !== undefined && top.token.toLowerCase().includes('the')],
-    ['tokenId=260', ({ topTokens: [top] }) => top?.id === 260],
   ] as [string, (page: FeaturePage) => boolean, ((page: FeaturePage) => number)?][]) {
     it(`filters by ${query}`, async () => {
       await browser.visit(`${server.url}#/?${query}`, 'light', async ({ page }) => {
@@ -138,7 +139,6 @@ describe('the overview', () => {
       await open(page, '#/');
       await page.getByLabel('Density from, percent').fill('0.7');
       await page.getByLabel('Density from, percent').press('Enter');
-      await page.getByLabel('dense', { exact: false }).uncheck();
       await page.getByRole('checkbox', { name: /^alive/ }).check();
       await page.getByLabel('Top token').fill(' a');
       await page.waitForFunction(() => location.hash.includes('token='));
@@ -147,7 +147,7 @@ describe('the overview', () => {
         ({ density, state, topTokens: [top] }) =>
           density >= 0.007 && state === 'alive' && top!.token.toLowerCase().includes(' a'),
       );
-      await page.getByText(`${wanted.length} of 2,304 features`).waitFor();
+      await waitForCount(page, wanted.length);
       await checkOrder(page, wanted);
       await page.getByLabel('Max to').fill('much');
       await page.getByLabel('Max to').blur();
@@ -182,7 +182,7 @@ describe('the overview', () => {
           each.max <= Math.fround(highMax),
       );
       assert.ok(wanted.length > 100);
-      await page.getByText(`${wanted.length.toLocaleString('en-US')} of 2,304 features`).waitFor();
+      await waitForCount(page, wanted.length);
       await checkOrder(page, wanted);
       // The same rectangle stands in the fields, for those who use keys.
       assert.equal(await page.getByLabel('Max from').inputValue(), String(lowMax));
@@ -195,7 +195,7 @@ describe('the overview', () => {
       const both = expected(
         (each) => each.density >= least && each.max >= Math.fround(lowMax) && each.max <= Math.fround(highMax),
       );
-      await page.getByText(`${both.length.toLocaleString('en-US')} of 2,304 features`).waitFor();
+      await waitForCount(page, both.length);
     });
   });
 
@@ -216,7 +216,7 @@ describe('the overview', () => {
       await page.mouse.up();
       await page.waitForFunction(() => location.hash.startsWith('#/feature/'));
       assert.equal(await page.evaluate(() => location.hash), `#/feature/${shown}`);
-      assert.ok(pages[shown]!.max > 10 && highest !== undefined);
+      assert.ok(pages[shown]!.max > 5, `max ${pages[shown]!.max} of ${pages[highest!]!.max}`);
     });
   });
 
@@ -230,7 +230,7 @@ describe('the overview', () => {
       ] as [string, (page: FeaturePage) => boolean][]) {
         await page.getByRole('link', { name: title, exact: true }).click();
         const wanted = expected(passes);
-        await page.getByText(`${wanted.length} of 2,304 features`).waitFor();
+        await waitForCount(page, wanted.length);
         await checkOrder(page, wanted);
       }
     });
@@ -331,8 +331,7 @@ describe('the overview', () => {
       await page.keyboard.type('8');
       await page.keyboard.press('Enter');
       const wanted = expected(({ max }) => max >= 8);
-      await page.getByText(`${wanted.length} of 2,304 features`).waitFor();
-      await page.keyboard.press('Escape');
+      await waitForCount(page, wanted.length);
     });
   });
 
@@ -378,6 +377,11 @@ async function drag(page: Page, selector: string, from: [number, number], to: [n
   await page.mouse.move(...at([(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]));
   await page.mouse.move(...at(to));
   await page.mouse.up();
+}
+
+/** Waits until the line above the table says so. */
+async function waitForCount(page: Page, count: number): Promise<void> {
+  await page.getByText(`${count.toLocaleString('en-US')} of 2,304 features`, { exact: true }).waitFor();
 }
 
 /** A token without what CSV adds to formulas. */

@@ -6,6 +6,7 @@ import { windowTokens } from '../examples/windowTokens.js';
 import { featureLink } from '../routes.js';
 import type { RunStore } from '../runStore.js';
 import { Message } from '../shell/message.js';
+import { LabelText } from '../text/labelText.js';
 import { percent, short } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
 import { visibleText } from '../text/visibleText.js';
@@ -41,7 +42,7 @@ export function ListRow({ store, feature, onRemove }: Properties): ComponentChil
           <a class="list-feature" href={featureLink(feature)}>
             Feature {feature}
           </a>
-          {page?.label != null && <bdi class="foreign">{visibleText(page.label)}</bdi>}
+          {page?.label != null && <LabelText label={page.label} />}
         </h2>
         {page && <Figures page={page} />}
         {onRemove && (

@@ -1,8 +1,9 @@
 import type { ComponentChild } from 'preact';
 import { shortestFloat32 } from '../../../src/pages/float32.js';
+import { LabelText } from '../text/labelText.js';
 import { grouped, percent, short } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
-import { cut, visibleText } from '../text/visibleText.js';
+import { cut } from '../text/visibleText.js';
 import { TokenText } from '../tokens/tokenText.js';
 import type { FeatureRow } from './featureTable.js';
 import type { SortKey } from './sort.js';
@@ -58,7 +59,7 @@ function cellOf(row: FeatureRow, key: SortKey): ComponentChild {
     case 'feature':
       return row.feature;
     case 'label':
-      return row.label === undefined ? undefined : <bdi title={visibleText(row.label)}>{visibleText(row.label)}</bdi>;
+      return row.label === undefined ? undefined : <LabelText label={row.label} />;
     case 'state':
       return row.state === undefined ? unread : <StateName state={row.state} />;
     case 'density':

@@ -36,10 +36,6 @@ export function FeatureRows({ table, columns, features, busy, sort, onSort, addr
   const size = useSize(scroller);
   const rowHeight = useRowHeight();
   const viewHeight = Math.max(0, size.height - rowHeight);
-  const scroll = useMemo(
-    () => new VirtualScroll(features.length, rowHeight, viewHeight),
-    [features, rowHeight, viewHeight],
-  );
   const [start] = useState(() => (left?.address === address ? left : { top: 0, active: 0 }));
   const [top, setTop] = useState(start.top);
   /** The row that arrow keys move from. */
@@ -47,6 +43,13 @@ export function FeatureRows({ table, columns, features, busy, sort, onSort, addr
   const latest = useRef({ address, top, active });
   latest.current = { address, top, active };
   const placed = useRef<Uint32Array>(undefined);
+  // Another order or other rows begin at the top; another size of the window changes nothing.
+  const isOther = placed.current !== undefined && placed.current !== features;
+  const scroll = useMemo(() => {
+    const made = new VirtualScroll(features.length, rowHeight, viewHeight);
+    if (!isOther) made.show(latest.current.top);
+    return made;
+  }, [features, rowHeight, viewHeight]);
   const rest = useRef<ReturnType<typeof setTimeout>>(undefined);
   const focusRow = useRef(false);
   const focusWasInside = useRef(false);
@@ -55,11 +58,8 @@ export function FeatureRows({ table, columns, features, busy, sort, onSort, addr
     if (scroller.current) scroller.current.scrollTop = position;
     setTop(scroll.top);
   };
-  // Another order or other rows begin at the top; another size of the window changes nothing.
   useLayoutEffect(() => {
-    const isOther = placed.current !== undefined && placed.current !== features;
     placed.current = features;
-    scroll.show(isOther ? 0 : latest.current.top);
     moveTo(scroll.settle());
     if (isOther) setActive(0);
   }, [scroll]);
@@ -83,21 +83,24 @@ export function FeatureRows({ table, columns, features, busy, sort, onSort, addr
     if (features.length === 0) return;
     const next = Math.min(features.length - 1, Math.max(0, row));
     focusRow.current = true;
+    // Keys may come faster than the page is drawn.
+    latest.current = { ...latest.current, active: next };
     setActive(next);
     moveTo(scroll.reveal(next));
   };
   const isInTable = (): boolean => scroller.current?.querySelector('tbody')?.contains(document.activeElement) ?? false;
-  const step = (rows: number): void => goToRow(isInTable() ? active + rows : tabbable);
+  const move = (rows: number): void => goToRow(latest.current.active + rows);
+  const step = (rows: number): void => (isInTable() ? move(rows) : goToRow(tabbable));
   useShortcuts('Table', [
     { keys: ['j'], does: 'next row', action: () => step(1) },
     { keys: ['k'], does: 'previous row', action: () => step(-1) },
   ]);
   const page = Math.max(1, Math.floor(viewHeight / rowHeight) - 1);
   const moves: Record<string, () => void> = {
-    ArrowDown: () => goToRow(active + 1),
-    ArrowUp: () => goToRow(active - 1),
-    PageDown: () => goToRow(active + page),
-    PageUp: () => goToRow(active - page),
+    ArrowDown: () => move(1),
+    ArrowUp: () => move(-1),
+    PageDown: () => move(page),
+    PageUp: () => move(-page),
     Home: () => goToRow(0),
     End: () => goToRow(features.length - 1),
   };
@@ -115,11 +118,10 @@ export function FeatureRows({ table, columns, features, busy, sort, onSort, addr
         rest.current = setTimeout(() => moveTo(scroll.settle()), restMilliseconds);
       }}
       onKeyDown={(event) => {
-        const move = moves[event.key];
-        if (!move || event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).closest('thead'))
-          return;
+        const go = moves[event.key];
+        if (!go || event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).closest('thead')) return;
         event.preventDefault();
-        move();
+        go();
       }}
     >
       <div class="rows-height" style={{ height: `${scroll.height + rowHeight}px` }}>

@@ -1,6 +1,6 @@
 import type { ComponentChild } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import type { Range } from './filters.js';
-import { useState } from 'preact/hooks';
 
 interface Properties {
   /** What is bounded. */
@@ -39,24 +39,30 @@ interface BoundProperties {
 }
 
 function Bound({ name, value, percent, onChange }: BoundProperties): ComponentChild {
+  const [written, setWritten] = useState('');
   const [wrong, setWrong] = useState(false);
+  useEffect(() => {
+    setWritten(value === undefined ? '' : shiftDecimal(String(value), percent ? 2 : 0));
+    setWrong(false);
+  }, [value, percent]);
+  const take = (input: string): void => {
+    const text = input.trim().replace(',', '.');
+    const bound = text === '' ? undefined : Number(shiftDecimal(text, percent ? -2 : 0));
+    const isBound = bound === undefined || (Number.isFinite(bound) && bound >= 0);
+    setWrong(!isBound);
+    if (isBound && bound !== value) onChange(bound);
+  };
   return (
     <input
-      key={value}
       type="text"
       inputMode="decimal"
       autocomplete="off"
       aria-label={percent ? `${name}, percent` : name}
       aria-invalid={wrong}
       placeholder="any"
-      defaultValue={value === undefined ? '' : shiftDecimal(String(value), percent ? 2 : 0)}
-      onChange={({ currentTarget }) => {
-        const text = currentTarget.value.trim().replace(',', '.');
-        const written = text === '' ? undefined : Number(shiftDecimal(text, percent ? -2 : 0));
-        const isNumber = written === undefined || (Number.isFinite(written) && written >= 0);
-        setWrong(!isNumber);
-        if (isNumber) onChange(written);
-      }}
+      value={written}
+      onInput={({ currentTarget }) => setWritten(currentTarget.value)}
+      onChange={({ currentTarget }) => take(currentTarget.value)}
     />
   );
 }

@@ -2,8 +2,8 @@ import type { ComponentChild } from 'preact';
 import { featureLink } from '../routes.js';
 import type { RunStore } from '../runStore.js';
 import { Message } from '../shell/message.js';
+import { LabelText } from '../text/labelText.js';
 import { grouped, percent, short } from '../text/numbers.js';
-import { visibleText } from '../text/visibleText.js';
 import { TokenText } from '../tokens/tokenText.js';
 import { useRead } from './useRead.js';
 
@@ -37,7 +37,12 @@ export function FoundFeature({ store, feature }: Properties): ComponentChild {
         <a href={featureLink(feature)}>Feature {feature}</a>
         {page && (
           <>
-            {page.label !== null && <bdi> {visibleText(page.label)}</bdi>}
+            {page.label !== null && (
+              <>
+                {' '}
+                <LabelText label={page.label} />
+              </>
+            )}
             {page.state === 'dead'
               ? `, dead: ${page.reason}`
               : `, ${page.state}, fires on ${percent(page.density)} of the tokens, up to ${short(page.max)}`}

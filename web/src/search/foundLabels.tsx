@@ -4,8 +4,8 @@ import { noFilters, writeFilters } from '../overview/filters.js';
 import { folded } from '../overview/matches.js';
 import { featureLink, overviewLink } from '../routes.js';
 import { Message } from '../shell/message.js';
+import { LabelText } from '../text/labelText.js';
 import { grouped } from '../text/numbers.js';
-import { visibleText } from '../text/visibleText.js';
 import { useRead } from './useRead.js';
 
 interface Properties {
@@ -37,7 +37,7 @@ export function FoundLabels({ table, wanted }: Properties): ComponentChild {
         {found.slice(0, listed).map(([feature, label]) => (
           <li key={feature}>
             <a href={featureLink(feature)}>
-              <span class="feature-number">{feature}</span> <bdi>{visibleText(label)}</bdi>
+              <span class="feature-number">{feature}</span> <LabelText label={label} />
             </a>
           </li>
         ))}

@@ -5,9 +5,9 @@ import type { FeatureTable } from '../overview/featureTable.js';
 import { noFilters, writeFilters } from '../overview/filters.js';
 import { featureLink, listLink, overviewLink } from '../routes.js';
 import { Message } from '../shell/message.js';
+import { LabelText } from '../text/labelText.js';
 import { grouped, percent } from '../text/numbers.js';
 import { Quantity } from '../text/quantity.js';
-import { visibleText } from '../text/visibleText.js';
 import { TokenText } from '../tokens/tokenText.js';
 import { useRead } from './useRead.js';
 
@@ -91,7 +91,7 @@ export function TokenFeatures({ table, token }: Properties): ComponentChild {
                   </th>
                   {table.hasLabels && (
                     <td>
-                      <bdi>{visibleText(labels.get(posting.feature) ?? '')}</bdi>
+                      <LabelText label={labels.get(posting.feature) ?? ''} />
                     </td>
                   )}
                   <td>
