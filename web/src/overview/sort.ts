@@ -45,7 +45,10 @@ export function columnOf(key: SortKey): ColumnName | undefined {
       return 'topToken';
     case 'share':
       return 'topShare';
-    default:
+    case 'firing':
+    case 'max':
+    case 'mean':
+    case 'state':
       return key;
   }
 }
