@@ -127,7 +127,10 @@ function resultOf(
   }
   board.enter('done', dumpNote(dump, description));
   const results = Object.fromEntries(ends.map(({ part, end }) => [part, 'result' in end ? end.result : end]));
-  const links = ends.map(({ part, output }) => [part, `${output}/${part === 'shuffle' ? 'dataset.json' : 'run.json'}`]);
+  const links = ends.map(({ part, output }) => [
+    part,
+    `${output}/${part === 'shuffle' ? 'dataset.json' : 'index.html'}`,
+  ]);
   return {
     format: 'riffle.pipeline-result/1',
     dump,

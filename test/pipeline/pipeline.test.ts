@@ -81,7 +81,7 @@ describe('workflow pipeline', function () {
         links: {
           dump: `${formatPrefix(dump)}/dataset.json`,
           shuffle: `${formatPrefix(shuffled)}/dataset.json`,
-          visualize: `${formatPrefix(features)}/run.json`,
+          visualize: `${formatPrefix(features)}/index.html`,
         },
       },
     );

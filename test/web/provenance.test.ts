@@ -53,6 +53,10 @@ describe('the provenance of a run', () => {
 
   it('names the command that prints a page', () => {
     assert.equal(featureCommand('s3://bucket/run', 7), 'riffle feature s3://bucket/run 7');
+    assert.equal(
+      featureCommand("s3://bucket/it's a run; rm", 7),
+      String.raw`riffle feature 's3://bucket/it'\''s a run; rm' 7`,
+    );
     assert.equal(featureCommand('', undefined), 'riffle feature s3://BUCKET/PREFIX 0');
   });
 });

@@ -76,7 +76,12 @@ export function exampleSettings({ provenance }: RunDescription): ExampleSettings
 
 /** The command that prints a feature's page. @param run `s3://…`; empty where it is not known */
 export function featureCommand(run: string, feature: number | undefined): string {
-  return `riffle feature ${run || 's3://BUCKET/PREFIX'} ${feature ?? 0}`;
+  return `riffle feature ${quoted(run || 's3://BUCKET/PREFIX')} ${feature ?? 0}`;
+}
+
+/** As a POSIX shell takes it for one word. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function fact(name: string, ...values: (string | undefined)[]): Fact | undefined {
