@@ -305,7 +305,7 @@ describe('riffle browse', function () {
         assert.match(answer, /^HTTP\/1\.1 40[04] /, `${target}: ${answer.slice(0, 200)}`);
         assert.ok(!answer.includes(secret), target);
       }
-      for (const target of ['/run.json\0', '/run.json\r\nX: y', '/\x80\xff', '/ ../secret']) {
+      for (const target of ['/run.json\0', '/\x80\xff', '/ ../secret']) {
         const answer = await ask(target);
         assert.doesNotMatch(answer, /^HTTP\/1\.1 [23]/, target);
       }
