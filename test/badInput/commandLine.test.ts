@@ -55,7 +55,10 @@ describe('bad command lines and servers out of reach', function () {
     [['start', 'shuffle', '--inptu', 'x'], /unknown option '--inptu'.*--input/],
     [['start', 'shuffle'], /--input/],
     [['start'], /missing required argument 'type'/],
-    [['start', 'shufle', '--input', 'absent.json'], /"shufle" is no workflow type: use shuffle, visualize, pipeline, verify/],
+    [
+      ['start', 'shufle', '--input', 'absent.json'],
+      /"shufle" is no workflow type: use shuffle, visualize, pipeline, verify/,
+    ],
     [['start', 'constructor', '--input', 'absent.json'], /"constructor" is no workflow type/],
     [['start', 'shuffle', '--input', 'absent.json'], /absent\.json cannot be read.*no such file/],
     [['start', 'shuffle', '--input', '.'], /input file \. cannot be read/],
